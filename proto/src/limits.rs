@@ -1,0 +1,133 @@
+//! Every limit of Holdfast, with the sum that gives it and compile-time assertions that relate them. Owns the numbers; what happens
+//! at a limit is told where it is enforced. Those an operator may change are the defaults of settings of the same name.
+
+use std::time::Duration;
+
+// ---- Names and partitions (ids) ----
+
+/// Partitions of the users; the 10 slot bits of a ConnId.
+pub const SLOTS: u16 = 1024;
+/// Bytes of a uid, a device id or a conversation id.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Reactors in one gateway; the 6 reactor bits of a ConnId.
+pub const REACTORS_MAX: usize = 64;
+/// Gateways in one cluster; the 12 gateway bits of a ConnId.
+pub const GATEWAYS_MAX: u32 = 4096;
+/// Connections of one reactor; the 24 index bits of a ConnId.
+pub const CONNECTIONS_PER_REACTOR_MAX: usize = 1 << 24;
+/// Shards in one state server: no more than slots, and far more than cores.
+pub const SHARDS_MAX: u32 = 64;
+
+// ---- Client packets ----
+
+/// Bytes of one client packet, either way: text or data and its envelope.
+pub const PACKET_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the first packet of a connection: two names, a JWT (rarely over 2 KiB) and a client name.
+pub const LOGIN_PACKET_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a client's name and version.
+pub const CLIENT_NAME_BYTES_MAX: usize = 64;
+/// Bytes of a message's text or data: a packet less the envelope of a Push (two uids, a conversation, numbers: below 256), and in JSON
+/// base64 makes 4 bytes of 3 while one byte of text may need 6 ("\u0001"); the state server checks what the JSON form comes to.
+pub const BODY_BYTES_MAX: usize = 32 * 1024;
+/// Messages in one Pulled, at most; their bytes are bounded by the packet.
+pub const PULL_MESSAGES_MAX: u32 = 256;
+/// Members of a group that one CreateGroup may name.
+pub const GROUP_MEMBERS_MAX: usize = 512;
+/// Bytes of `field` and of `text` in a refusal: a peer's own bytes are never echoed beyond that.
+pub const REFUSED_TEXT_BYTES_MAX: usize = 256;
+
+const _: () =
+    assert!(BODY_BYTES_MAX * 4 / 3 + 1024 <= PACKET_BYTES_MAX, "data of full size fits a JSON packet");
+const _: () =
+    assert!(GROUP_MEMBERS_MAX * (NAME_BYTES_MAX + 4) + 256 <= PACKET_BYTES_MAX, "a full CreateGroup fits");
+const _: () = assert!(LOGIN_PACKET_BYTES_MAX <= PACKET_BYTES_MAX);
+
+// ---- WebSocket (proto::ws) ----
+
+/// Bytes of an upgrade request's head.
+pub const UPGRADE_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Header lines of an upgrade request.
+pub const UPGRADE_HEADERS_MAX: usize = 64;
+/// Payload of a control frame (RFC 6455 section 5.5).
+pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
+/// Fragments of one message, empty ones counted: a flood of tiny fragments costs time, not only memory.
+pub const FRAGMENTS_MAX: u32 = 1024;
+
+// ---- RPC between our own processes (proto::rpc) ----
+
+/// Bytes of one RPC frame's body: a fan-out of the largest packet to [`DOWNLINK_TARGETS_MAX`] targets.
+pub const RPC_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Targets of one downlink frame; a larger fan-out takes several frames.
+pub const DOWNLINK_TARGETS_MAX: usize = 8192;
+/// Bytes of one target's prefix: `{"pushSeq":"18446744073709551615",` is 34, its protobuf form 11.
+pub const DOWNLINK_PREFIX_BYTES_MAX: usize = 40;
+/// ConnIds in one `Live` frame.
+pub const LIVE_CONNS_MAX: usize = 16 * 1024;
+/// Targets of one backend push frame.
+pub const PUSH_TARGETS_MAX: usize = 4096;
+
+const _: () = assert!(
+    2 + DOWNLINK_TARGETS_MAX * (8 + 1 + DOWNLINK_PREFIX_BYTES_MAX) + PACKET_BYTES_MAX <= RPC_BODY_BYTES_MAX,
+    "a full downlink fits a frame"
+);
+const _: () = assert!(LIVE_CONNS_MAX * 9 + 1 <= RPC_BODY_BYTES_MAX);
+const _: () =
+    assert!(PUSH_TARGETS_MAX * (2 * (NAME_BYTES_MAX + 2) + 4) + PACKET_BYTES_MAX + 256 <= RPC_BODY_BYTES_MAX);
+
+// ---- Gateway ----
+
+/// From accept to the end of the first packet.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes waiting for one client that reads too slowly; then the connection is closed.
+pub const CLIENT_OUT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes waiting for one state shard; at half of it the reactor stops reading from the clients of that shard's slots.
+pub const SHARD_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How often a reactor tells a shard which connections were alive.
+pub const ALIVE_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Accepted connections in one turn of a reactor.
+pub const ACCEPT_BUDGET: usize = 256;
+
+const _: () = assert!(CLIENT_OUT_BYTES_MAX >= 2 * PACKET_BYTES_MAX);
+const _: () = assert!(SHARD_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
+
+// ---- State ----
+
+/// What a client is told to keep to: a sign of life this often …
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
+/// … and a session without one for this long is over: two intervals, a report and some air.
+pub const HEARTBEAT_DEADLINE: Duration = Duration::from_secs(75);
+/// Commands of a session that may be unanswered; those that came early wait within it.
+pub const UPLINK_WINDOW: u32 = 64;
+/// Bytes of commands that one session may have waiting or unanswered.
+pub const UPLINK_BYTES_MAX: usize = 1024 * 1024;
+/// Pulls of one session that may be unanswered.
+pub const PULLS_IN_FLIGHT_MAX: u32 = 16;
+/// Pushed packets of a session that may be unacknowledged.
+pub const IN_FLIGHT_MAX: u32 = 1024;
+/// A client acknowledges at the latest after this …
+pub const ACK_DELAY: Duration = Duration::from_millis(200);
+/// … or when so many pushes wait for it.
+pub const ACK_EVERY: u32 = 32;
+/// A client sends a command again when it has had no answer for this long.
+pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Full-jitter back-off of a client's reconnect: base and ceiling.
+pub const RECONNECT_BASE: Duration = Duration::from_millis(200);
+/// See [`RECONNECT_BASE`].
+pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// A login waits this long for logic, then it is refused as unavailable.
+pub const ATTACH_DEADLINE: Duration = Duration::from_secs(5);
+
+const _: () = assert!(HEARTBEAT_DEADLINE.as_secs() > 2 * HEARTBEAT_INTERVAL.as_secs());
+const _: () = assert!(ACK_EVERY * 4 <= IN_FLIGHT_MAX, "acks come well before the queue is full");
+const _: () = assert!(UPLINK_BYTES_MAX >= 8 * PACKET_BYTES_MAX);
+
+// ---- Logic ----
+
+/// Answers kept for each device, so that a late retry gets the answer it would have had: far more than a window.
+pub const OUTCOMES_KEPT: u64 = 1024;
+/// Requests in one transaction.
+pub const COMMIT_REQUESTS_MAX: usize = 1024;
+/// Requests waiting for the writer, in all; then logic stops reading from the state shards.
+pub const WRITER_QUEUE_MAX: usize = 16 * 1024;
+
+const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
