@@ -70,7 +70,7 @@ const _: () = assert!(
     2 + DOWNLINK_TARGETS_MAX * (8 + 1 + DOWNLINK_PREFIX_BYTES_MAX) + PACKET_BYTES_MAX <= RPC_BODY_BYTES_MAX,
     "a full downlink fits a frame"
 );
-const _: () = assert!(LIVE_CONNS_MAX * 9 + 1 <= RPC_BODY_BYTES_MAX);
+const _: () = assert!(LIVE_CONNS_MAX * 9 < RPC_BODY_BYTES_MAX);
 const _: () =
     assert!(PUSH_TARGETS_MAX * (2 * (NAME_BYTES_MAX + 2) + 4) + PACKET_BYTES_MAX + 256 <= RPC_BODY_BYTES_MAX);
 
@@ -131,3 +131,35 @@ pub const COMMIT_REQUESTS_MAX: usize = 1024;
 pub const WRITER_QUEUE_MAX: usize = 16 * 1024;
 
 const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
+
+// ---- Client ----
+
+/// Commands that a client holds for its app: queued while offline, and unanswered; far more than a window.
+pub const CLIENT_COMMANDS_MAX: usize = 1024;
+/// Bytes of those commands.
+pub const CLIENT_COMMAND_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of the commands that a client has unanswered at any time: a quarter of what a session may have, since JSON makes them larger.
+pub const CLIENT_IN_FLIGHT_BYTES_MAX: usize = UPLINK_BYTES_MAX / 4;
+/// The least time between a refusal for now and the next try.
+pub const CLIENT_RETRY_MIN: Duration = Duration::from_millis(200);
+/// Pulls of a client that are unanswered.
+pub const CLIENT_PULLS_IN_FLIGHT_MAX: usize = 8;
+/// Pulls of the app that wait for their turn.
+pub const CLIENT_PULLS_MAX: usize = 64;
+/// Messages of one conversation that came before one that is missing; more are dropped and pulled later.
+pub const CLIENT_EARLY_MAX: usize = 256;
+/// Bytes of early messages in all conversations.
+pub const CLIENT_EARLY_BYTES_MAX: usize = 1024 * 1024;
+/// Conversations whose place a client remembers; then the one longest unheard of is forgotten.
+pub const CLIENT_CONVERSATIONS_MAX: usize = 4096;
+/// A client waits this long for the answer to its login: longer than the server waits for logic.
+pub const CLIENT_LOGIN_PATIENCE: Duration = Duration::from_secs(10);
+/// … for the server's close after a logout.
+pub const CLIENT_LOGOUT_PATIENCE: Duration = Duration::from_secs(2);
+/// … and for a connection to open, its upgrade included.
+pub const CLIENT_CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+const _: () = assert!(CLIENT_PULLS_IN_FLIGHT_MAX as u32 <= PULLS_IN_FLIGHT_MAX);
+const _: () = assert!(CLIENT_IN_FLIGHT_BYTES_MAX >= 2 * PACKET_BYTES_MAX);
+const _: () = assert!(CLIENT_LOGIN_PATIENCE.as_secs() > ATTACH_DEADLINE.as_secs());
+const _: () = assert!(CLIENT_CONNECT_PATIENCE.as_secs() <= HANDSHAKE_DEADLINE.as_secs());

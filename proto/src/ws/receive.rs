@@ -1,0 +1,253 @@
+//! The receive half of one connection (RFC 6455 sections 5.4 to 5.6 and 6.2): frames in, messages and control frames out. Owns the rules
+//! between frames, the bounded assembly of fragments, and the memory of how far a partial frame has been worked on; the buffer is the
+//! caller's.
+
+use std::ops::Range;
+
+use super::frame::{HEAD_BYTES_MAX, Header};
+use super::utf8::Utf8;
+use super::{Opcode, Role, WsError, close, mask};
+
+/// What is taken from a peer. It may change between calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one message, all its fragments together. Below 4 GiB.
+    pub message_bytes: usize,
+    /// Fragments of one message, empty ones counted.
+    pub fragments: u32,
+}
+
+/// Something that arrived whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A text message: valid UTF-8.
+    Text(&'a [u8]),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// To be answered with a pong of the same payload.
+    Ping(&'a [u8]),
+    /// The answer to a ping, or a sign of life.
+    Pong(&'a [u8]),
+    /// The peer closes: answer with a close frame, and take nothing more.
+    Close {
+        /// Why, if the peer says.
+        code: Option<u16>,
+        /// The same for people; may be empty.
+        reason: &'a str,
+    },
+}
+
+/// Where an event's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it is: never [`Opcode::Continuation`].
+    pub opcode: Opcode,
+    /// Where the unmasked payload lies in the caller's buffer; `None` for a message of several fragments: see [`Receiver::assembled`].
+    pub payload: Option<Range<usize>>,
+}
+
+/// The receive half of one connection. It owns no heap memory unless a fragmented message is being assembled.
+#[derive(Debug)]
+pub struct Receiver {
+    assembly: Option<Box<Assembly>>,
+    /// Bytes of the partial frame's payload that are unmasked, and checked if they are text.
+    done: u32,
+    /// See [`Receiver::wanted`].
+    wanted: u32,
+    utf8: Utf8,
+    role: Role,
+}
+
+const _: () = assert!(size_of::<Receiver>() <= 24, "one of these per connection");
+
+/// A message of which some fragments have arrived, or, until the next call, all.
+#[derive(Debug)]
+struct Assembly {
+    opcode: Opcode,
+    finished: bool,
+    fragments: u32,
+    bytes: Vec<u8>,
+}
+
+impl Receiver {
+    /// The receive half of a connection whose handshake is done; `role` is our end's.
+    pub const fn new(role: Role) -> Self {
+        Self { assembly: None, done: 0, wanted: 0, utf8: Utf8::new(), role }
+    }
+
+    /// Takes the next event out of `bytes[*at..]` and advances `*at` past what is consumed. `None` means that more bytes are needed: the
+    /// caller keeps `bytes[*at..]` as it is now and calls again with the same bytes followed by new ones.
+    ///
+    /// Payloads are unmasked in place, those of partial frames as far as they are there. Call until `None`, for memory of an assembled
+    /// message is held until the next call. After an error or a close the rest of the bytes means nothing.
+    pub fn next<'a>(
+        &'a mut self,
+        bytes: &'a mut [u8],
+        at: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<Event<'a>>, WsError> {
+        let Some(found) = self.take(bytes, at, limits)? else { return Ok(None) };
+        let payload = match found.payload {
+            Some(range) => &bytes[range],
+            None => self.assembled(),
+        };
+        Ok(Some(match found.opcode {
+            Opcode::Text => Event::Text(payload),
+            Opcode::Binary | Opcode::Continuation => Event::Binary(payload),
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            Opcode::Close => {
+                let (code, reason) = close::parse(payload)?;
+                Event::Close { code, reason }
+            }
+        }))
+    }
+
+    /// Like [`Receiver::next`], but tells where the payload lies, for callers who work on in the buffer itself.
+    #[inline]
+    pub fn take(
+        &mut self,
+        bytes: &mut [u8],
+        at: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<Found>, WsError> {
+        if self.assembly.as_ref().is_some_and(|assembly| assembly.finished) {
+            self.assembly = None;
+        }
+        loop {
+            let start = *at;
+            let Some((header, payload)) = self.whole_frame(&mut bytes[start..], limits)? else {
+                return Ok(None);
+            };
+            let payload = start + payload.start..start + payload.end;
+            *at = payload.end;
+            if header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation) {
+                return Ok(Some(Found { opcode: header.opcode, payload: Some(payload) }));
+            }
+            if let Some(opcode) = self.assemble(header, &bytes[payload]) {
+                return Ok(Some(Found { opcode, payload: None }));
+            }
+        }
+    }
+
+    /// The fragmented message that [`Receiver::take`] has just found; empty at any other time.
+    pub fn assembled(&self) -> &[u8] {
+        match &self.assembly {
+            Some(assembly) if assembly.finished => &assembly.bytes,
+            _ => &[],
+        }
+    }
+
+    /// After a `None`: how many bytes the partial frame at `*at` has in all, header included, so that the caller can size a buffer for it:
+    /// never more than the limits allow. While the header is not whole, the most that a header has; 0 if there is no partial frame.
+    pub fn wanted(&self) -> usize {
+        self.wanted as usize
+    }
+
+    /// The whole frame at the start of `bytes`, checked and unmasked: its header, and where its payload lies.
+    #[inline]
+    fn whole_frame(
+        &mut self,
+        bytes: &mut [u8],
+        limits: &Limits,
+    ) -> Result<Option<(Header, Range<usize>)>, WsError> {
+        let Some(first) = bytes.first() else {
+            self.wanted = 0;
+            return Ok(None);
+        };
+        self.check_order(first & 0x0F)?;
+        let Some((header, head_bytes)) = Header::decode(bytes, self.role)? else {
+            self.wanted = HEAD_BYTES_MAX as u32;
+            return Ok(None);
+        };
+        if header.opcode.is_control() {
+            return self.control(bytes, header, head_bytes);
+        }
+        self.check_size(header, limits)?;
+        let end = head_bytes + header.length as usize;
+        let whole = bytes.len() >= end;
+        let there = bytes.len().min(end);
+        self.work_on(&mut bytes[head_bytes..there], header)?;
+        if !whole {
+            self.done = (there - head_bytes) as u32;
+            self.wanted = end as u32;
+            return Ok(None);
+        }
+        self.done = 0;
+        if header.fin && !self.utf8.is_complete() {
+            return Err(WsError::Utf8);
+        }
+        Ok(Some((header, head_bytes..end)))
+    }
+
+    /// A control frame is short: nothing is done before it is whole.
+    fn control(
+        &mut self,
+        bytes: &mut [u8],
+        header: Header,
+        head_bytes: usize,
+    ) -> Result<Option<(Header, Range<usize>)>, WsError> {
+        let end = head_bytes + header.length as usize;
+        let Some(payload) = bytes.get_mut(head_bytes..end) else {
+            self.wanted = end as u32;
+            return Ok(None);
+        };
+        if let Some(key) = header.mask {
+            mask::apply(payload, key, 0);
+        }
+        if header.opcode == Opcode::Close {
+            close::parse(payload)?;
+        }
+        Ok(Some((header, head_bytes..end)))
+    }
+
+    /// A message's fragments follow one another; only control frames stand between them.
+    #[inline]
+    fn check_order(&self, opcode: u8) -> Result<(), WsError> {
+        match (&self.assembly, opcode) {
+            (None, 0) => Err(WsError::Protocol("continuation of nothing")),
+            (Some(_), 1 | 2) => Err(WsError::Protocol("new message inside a fragmented one")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what is too big from its header alone.
+    #[inline]
+    fn check_size(&self, header: Header, limits: &Limits) -> Result<(), WsError> {
+        const FRAME_BYTES_MAX: usize = u32::MAX as usize - HEAD_BYTES_MAX;
+        let (held, fragments) = match &self.assembly {
+            Some(assembly) => (assembly.bytes.len(), assembly.fragments + 1),
+            None => (0, u32::from(!header.fin)),
+        };
+        let room = limits.message_bytes.min(FRAME_BYTES_MAX).saturating_sub(held);
+        let too_big = header.length > room as u64 || fragments > limits.fragments;
+        if too_big { Err(WsError::TooBig) } else { Ok(()) }
+    }
+
+    /// Unmasks and checks what is new of a data frame's payload.
+    #[inline]
+    fn work_on(&mut self, payload: &mut [u8], header: Header) -> Result<(), WsError> {
+        let done = self.done as usize;
+        let new = &mut payload[done..];
+        if let Some(key) = header.mask {
+            mask::apply(new, key, done);
+        }
+        let opcode = self.assembly.as_ref().map_or(header.opcode, |assembly| assembly.opcode);
+        if opcode == Opcode::Text {
+            self.utf8.feed(new).map_err(|_| WsError::Utf8)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a fragment; after the last one, the message's kind.
+    #[cold]
+    fn assemble(&mut self, header: Header, payload: &[u8]) -> Option<Opcode> {
+        let assembly = self.assembly.get_or_insert_with(|| {
+            Box::new(Assembly { opcode: header.opcode, finished: false, fragments: 0, bytes: Vec::new() })
+        });
+        assembly.bytes.extend_from_slice(payload);
+        assembly.fragments += 1;
+        assembly.finished = header.fin;
+        assembly.finished.then_some(assembly.opcode)
+    }
+}
