@@ -14,6 +14,14 @@ macro_rules! reasons {
             /// All reasons, in the order of their wire codes.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
+            /// The names of all reasons, in the same order: the label values of a metric.
+            pub const LABELS: &'static [&'static str] = &[$($label,)+];
+
+            /// The reason's place in [`CloseReason::ALL`].
+            pub fn ordinal(self) -> usize {
+                usize::from(self as u8) - 1
+            }
+
             /// The reason's name in logs and metrics.
             pub fn label(self) -> &'static str {
                 match self { $(Self::$name => $label,)+ }
@@ -88,6 +96,7 @@ mod tests {
             assert_eq!(CloseReason::from_wire(*reason as u8), Some(*reason));
             assert!(reason.sentence().len() <= crate::limits::CONTROL_PAYLOAD_BYTES_MAX - 2);
         }
+        assert!(CloseReason::ALL.iter().enumerate().all(|(place, reason)| reason.ordinal() == place));
         assert_eq!(CloseReason::from_wire(0), None);
         assert_eq!(CloseReason::Logout.sentence(), "The user logged out.");
     }

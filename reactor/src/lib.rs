@@ -1,1 +1,18 @@
-//! placeholder
+//! The epoll loop that every shell of Holdfast shares: a turn gives the ready set as data, the shell handles it, and everything that was
+//! written leaves in one flush at the turn's end.
+//!
+//! No word of instant messaging stands in this crate. It decides nothing about a connection but how its bytes move; who may speak,
+//! and what is said, is left to the machines. It is the only home of `unsafe` ([`sys`]).
+//!
+//! Reading order: [`poll`] (one turn), [`sockets`] (the many connections of clients), [`link`] (the few connections between our own
+//! processes), [`listener`], [`wake`] (what reaches a loop from another thread), then [`counters`], [`admin`] and [`clock`].
+
+pub mod admin;
+pub mod clock;
+pub mod counters;
+pub mod link;
+pub mod listener;
+pub mod poll;
+pub mod sockets;
+pub mod sys;
+pub mod wake;

@@ -1,0 +1,24 @@
+//! The only reader of the system's clocks. Owns the moment at which a process began; what a deadline means is left to the machines.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use proto::time::Now;
+
+/// Tells a machine what time it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    began: Instant,
+}
+
+impl Clock {
+    /// A clock whose monotonic side begins now.
+    pub fn start() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { mono_ms: self.began.elapsed().as_millis() as u64, unix_ms: unix.as_millis() as u64 }
+    }
+}

@@ -1,0 +1,159 @@
+//! A listening socket: bound with `SO_REUSEPORT`, accepted from in budgets, and not driven mad by a lack of descriptors. Owns the accept loop's rules; who may
+//! stay is left to the machine.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use proto::time::Now;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel may hold for us; it cuts this down to net.core.somaxconn.
+const BACKLOG: i32 = 65_535;
+/// How long accepting rests when the process or the system has no descriptor or memory left.
+const REST: Duration = Duration::from_millis(100);
+
+/// One reactor's listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: mio::net::TcpListener,
+    /// Held so that it can be given up: with no descriptor left, one connection at a time is still accepted and closed, instead of
+    /// staying in the backlog and keeping the socket readable for ever.
+    spare: Option<OwnedFd>,
+    resting_until_ms: Option<u64>,
+}
+
+/// What became of a round of accepting.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Connections that were handed over.
+    pub taken: usize,
+    /// Connections that were closed at once for want of a descriptor.
+    pub shed: usize,
+    /// The budget ran out first: go on next turn.
+    pub more: bool,
+}
+
+impl Listener {
+    /// Binds `address` (port 0 lets the kernel choose). Several listeners may share one address: the kernel spreads connections over them.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Self {
+            socket: mio::net::TcpListener::from_std(socket.into()),
+            spare: spare_descriptor(),
+            resting_until_ms: None,
+        })
+    }
+
+    /// The bound address, with the port that the kernel chose.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Begins to report connections under `token`.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    /// Stops reporting.
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.socket)
+    }
+
+    /// Accepts up to `budget` connections and hands each to `take`. A connection that died in the queue is skipped.
+    pub fn accept(
+        &mut self,
+        now: Now,
+        budget: usize,
+        mut take: impl FnMut(TcpStream, SocketAddr),
+    ) -> Accepted {
+        let mut result = Accepted::default();
+        if self.resting_until_ms.is_some_and(|until| now.mono_ms < until) {
+            return result;
+        }
+        self.resting_until_ms = None;
+        for _ in 0..budget {
+            match self.socket.accept() {
+                Ok((stream, peer)) => {
+                    result.taken += 1;
+                    take(stream, peer);
+                }
+                Err(error) => match error.raw_os_error() {
+                    _ if error.kind() == io::ErrorKind::WouldBlock => return result,
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS) => {
+                        result.shed += usize::from(self.shed());
+                        self.resting_until_ms = Some(now.after(REST));
+                        return result;
+                    }
+                    // The connection's own fault (accept(2): "treat them like EAGAIN by retrying").
+                    _ => {}
+                },
+            }
+        }
+        result.more = true;
+        result
+    }
+
+    /// When accepting ends its rest; the caller must then call [`Listener::accept`] without waiting for an event.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.resting_until_ms
+    }
+
+    /// Closes one waiting connection by means of the spare descriptor.
+    fn shed(&mut self) -> bool {
+        self.spare = None;
+        let shed = self.socket.accept().is_ok();
+        self.spare = spare_descriptor();
+        shed
+    }
+}
+
+fn spare_descriptor() -> Option<OwnedFd> {
+    File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poll::Poller;
+
+    fn listener() -> (Poller, Listener, SocketAddr) {
+        let poller = Poller::new(8).unwrap();
+        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.register(poller.registry(), Token(0)).unwrap();
+        let address = listener.address().unwrap();
+        (poller, listener, address)
+    }
+
+    #[test]
+    fn two_listeners_share_a_port() {
+        let (_, _first, address) = listener();
+        assert_eq!(Listener::bind(address).unwrap().address().unwrap(), address);
+    }
+
+    #[test]
+    fn a_budget_bounds_a_round_and_the_rest_follows() {
+        let (mut poller, mut listener, address) = listener();
+        let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        poller.turn(None, &mut Vec::new()).unwrap();
+        let mut seen = Vec::new();
+        let first = listener.accept(Now::default(), 2, |_, peer| seen.push(peer));
+        assert_eq!(first, Accepted { taken: 2, shed: 0, more: true });
+        let second = listener.accept(Now::default(), 2, |_, peer| seen.push(peer));
+        assert_eq!(second, Accepted { taken: 1, shed: 0, more: false });
+        let expected: Vec<_> = clients.iter().map(|client| client.local_addr().unwrap()).collect();
+        assert_eq!(seen, expected);
+    }
+}

@@ -1,0 +1,327 @@
+//! The sockets of clients, by table index: their bytes' way in and out. Owns the descriptors, the bytes not yet sent or not yet taken, and the dirty list; who a
+//! socket belongs to and what its bytes mean is the machine's.
+//!
+//! An idle socket owns no heap memory. What is pushed to a socket makes it dirty, and the turn ends with one [`Sockets::flush`]: one `send` for
+//! each dirty socket. Nothing else touches write interest.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+/// Bytes of buffers that a reactor keeps for reuse, in all.
+const POOL_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Capacity of a single buffer that is worth keeping.
+const POOLED_BYTES_MAX: usize = 128 * 1024;
+/// A rest up to this size is copied in front of the next read; a larger one is read on to, so that a dripping sender of a large frame does not have
+/// it copied for every drop.
+const REST_COPIED_MAX: usize = 4 * 1024;
+/// Bytes already sent that may stand before the unsent ones of a slow client, before these are moved.
+const SENT_BYTES_MAX: usize = 256 * 1024;
+
+/// All client sockets of one reactor.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    table: Vec<Socket>,
+    dirty: Vec<u32>,
+    pool: Pool,
+    queued: usize,
+}
+
+/// 24 bytes when idle, and nothing elsewhere.
+#[derive(Debug, Default)]
+struct Socket {
+    stream: Option<TcpStream>,
+    /// It stands in the dirty list.
+    dirty: bool,
+    /// The kernel took less than it was given: wait for a writable event.
+    blocked: bool,
+    /// It has been blocked since it was last drained.
+    behind: bool,
+    out: Option<Box<Buffer>>,
+    rest: Option<Box<Buffer>>,
+}
+
+const _: () = assert!(cfg!(debug_assertions) || size_of::<Socket>() <= 24);
+
+/// Outgoing: `bytes[..done]` has left. Incoming: `bytes` is initialised room of which `bytes[..done]` has come.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    done: usize,
+}
+
+/// What a flush has to tell about a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// The client does not take all it is sent; some of it waits.
+    Blocked,
+    /// A blocked client has taken everything.
+    Drained,
+    /// The connection is broken.
+    Broken,
+}
+
+/// What a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Bytes are in the scratch buffer, and these were all that had come.
+    Drained,
+    /// Bytes are in the scratch buffer, and there may be more.
+    More,
+    /// Nothing had come.
+    Nothing,
+    /// The client has ended its side.
+    Closed,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Sockets {
+    /// Takes a connected stream in at `index`, which must be free, and registers it once for both interests.
+    pub fn adopt(
+        &mut self,
+        index: u32,
+        mut stream: TcpStream,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        let index = index as usize;
+        if index >= self.table.len() {
+            self.table.resize_with(index + 1, Socket::default);
+        }
+        debug_assert!(self.table[index].stream.is_none(), "socket {index} is taken");
+        self.table[index] = Socket { stream: Some(stream), ..Socket::default() };
+        Ok(())
+    }
+
+    /// Whether there is an open socket at `index`.
+    pub fn is_open(&self, index: u32) -> bool {
+        self.table.get(index as usize).is_some_and(|socket| socket.stream.is_some())
+    }
+
+    /// Bytes that wait for all clients.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Queues `parts`, in order, and returns how many bytes now wait for this client.
+    #[inline]
+    pub fn push(&mut self, index: u32, parts: &[&[u8]]) -> usize {
+        let Some(socket) = self.table.get_mut(index as usize).filter(|socket| socket.stream.is_some()) else {
+            return 0;
+        };
+        let out = socket.out.get_or_insert_with(|| self.pool.take());
+        for part in parts {
+            out.bytes.extend_from_slice(part);
+            self.queued += part.len();
+        }
+        if !socket.dirty {
+            socket.dirty = true;
+            self.dirty.push(index);
+        }
+        out.bytes.len() - out.done
+    }
+
+    /// Takes note that a socket is writable again.
+    pub fn writable(&mut self, index: u32) {
+        if let Some(socket) = self.table.get_mut(index as usize).filter(|socket| socket.blocked) {
+            socket.blocked = false;
+            if !socket.dirty {
+                socket.dirty = true;
+                self.dirty.push(index);
+            }
+        }
+    }
+
+    /// Sends what waits, one `send` for each dirty socket, and appends what there is to tell.
+    pub fn flush(&mut self, told: &mut Vec<(u32, Flushed)>) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for index in dirty.drain(..) {
+            if let Some(flushed) = self.flush_one(index) {
+                told.push((index, flushed));
+            }
+        }
+        self.dirty = dirty;
+    }
+
+    /// Ends the writing side after what was flushed: the client sees the end of the stream.
+    pub fn shut_down(&mut self, index: u32) {
+        if let Some(stream) = self.table.get(index as usize).and_then(|socket| socket.stream.as_ref()) {
+            // It may be gone already, which the next read tells.
+            drop(stream.shutdown(Shutdown::Write));
+        }
+    }
+
+    /// Closes the socket and takes its buffers back.
+    pub fn close(&mut self, index: u32) {
+        let Some(socket) = self.table.get_mut(index as usize) else { return };
+        let Socket { out, rest, .. } = std::mem::take(socket);
+        if let Some(out) = out {
+            self.queued -= out.bytes.len() - out.done;
+            self.pool.give(out);
+        }
+        if let Some(rest) = rest {
+            self.pool.give(rest);
+        }
+    }
+
+    fn flush_one(&mut self, index: u32) -> Option<Flushed> {
+        let socket = self.table.get_mut(index as usize)?;
+        socket.dirty = false;
+        let (Some(stream), Some(out), false) = (&mut socket.stream, &mut socket.out, socket.blocked) else {
+            return None;
+        };
+        let sent = match stream.write(&out.bytes[out.done..]) {
+            Ok(n) => n,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+            Err(_) => return Some(Flushed::Broken),
+        };
+        self.queued -= sent;
+        out.done += sent;
+        let was_behind = socket.behind;
+        socket.behind = out.done < out.bytes.len();
+        if socket.behind {
+            socket.blocked = true;
+            if out.done > SENT_BYTES_MAX && out.done > out.bytes.len() / 2 {
+                // Each byte is moved at most once for every byte that was sent before it.
+                out.bytes.drain(..out.done);
+                out.done = 0;
+            }
+            return (!was_behind).then_some(Flushed::Blocked);
+        }
+        if let Some(out) = socket.out.take() {
+            self.pool.give(out);
+        }
+        was_behind.then_some(Flushed::Drained)
+    }
+}
+
+/// The one read buffer of a reactor. Between [`Scratch::receive`] and [`Scratch::keep`] it holds the bytes of one socket: what was left of them before, and
+/// what has come since.
+#[derive(Debug)]
+pub struct Scratch {
+    main: Vec<u8>,
+    /// A large rest, which is read on to in place; the bytes are here instead of in `main`.
+    rest: Option<Box<Buffer>>,
+    filled: usize,
+}
+
+impl Scratch {
+    /// A buffer that takes up to `bytes` in one read.
+    pub fn new(bytes: usize) -> Self {
+        Self { main: vec![0; bytes.max(2 * REST_COPIED_MAX)], rest: None, filled: 0 }
+    }
+
+    /// Reads once from a socket, at most `limit` bytes. `hung_up` comes from the event.
+    #[inline]
+    pub fn receive(&mut self, sockets: &mut Sockets, index: u32, limit: usize, hung_up: bool) -> Received {
+        self.filled = 0;
+        let Some(socket) = sockets.table.get_mut(index as usize) else { return Received::Broken };
+        let Some(stream) = &mut socket.stream else { return Received::Broken };
+        if let Some(rest) = socket.rest.take() {
+            self.filled = rest.done;
+            if rest.done <= REST_COPIED_MAX {
+                self.main[..rest.done].copy_from_slice(&rest.bytes[..rest.done]);
+                sockets.pool.give(rest);
+            } else {
+                self.rest = Some(rest);
+            }
+        }
+        let filled = self.filled;
+        let buffer = match &mut self.rest {
+            Some(rest) => {
+                if rest.bytes.len() - filled < filled / 2 {
+                    rest.bytes.resize(filled * 2, 0);
+                }
+                &mut rest.bytes
+            }
+            None => &mut self.main,
+        };
+        let room = &mut buffer[filled..];
+        let space = room.len().min(limit);
+        match stream.read(&mut room[..space]) {
+            Ok(0) if space > 0 => Received::Closed,
+            Ok(n) => {
+                self.filled += n;
+                if n == space || hung_up { Received::More } else { Received::Drained }
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => Received::Nothing,
+                io::ErrorKind::Interrupted => Received::More,
+                _ => Received::Broken,
+            },
+        }
+    }
+
+    /// What the socket of the last [`Scratch::receive`] has for its machine.
+    #[inline]
+    pub fn bytes(&mut self) -> &mut [u8] {
+        match &mut self.rest {
+            Some(rest) => &mut rest.bytes[..self.filled],
+            None => &mut self.main[..self.filled],
+        }
+    }
+
+    /// Puts away what the machine did not take: all but the first `consumed` bytes wait with their socket for more. To be called
+    /// after every [`Scratch::receive`], even if the socket was closed meanwhile.
+    #[inline]
+    pub fn keep(&mut self, sockets: &mut Sockets, index: u32, consumed: usize) {
+        let left = self.filled.saturating_sub(consumed);
+        if left == 0 && self.rest.is_none() {
+            return;
+        }
+        let mut rest = match self.rest.take() {
+            Some(mut rest) => {
+                rest.bytes.copy_within(consumed..self.filled, 0);
+                rest
+            }
+            None => {
+                let mut rest = sockets.pool.take();
+                rest.bytes.extend_from_slice(&self.main[consumed..self.filled]);
+                rest
+            }
+        };
+        rest.done = left;
+        match sockets.table.get_mut(index as usize) {
+            Some(socket) if left > 0 && socket.stream.is_some() => socket.rest = Some(rest),
+            _ => sockets.pool.give(rest),
+        }
+    }
+}
+
+/// Buffers between two uses.
+#[derive(Debug, Default)]
+struct Pool {
+    #[expect(
+        clippy::vec_box,
+        reason = "the box itself is what a socket holds, and is reused with its buffer"
+    )]
+    buffers: Vec<Box<Buffer>>,
+    bytes: usize,
+}
+
+impl Pool {
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is reused")]
+    fn take(&mut self) -> Box<Buffer> {
+        let Some(buffer) = self.buffers.pop() else { return Box::default() };
+        self.bytes -= buffer.bytes.capacity();
+        buffer
+    }
+
+    fn give(&mut self, mut buffer: Box<Buffer>) {
+        let capacity = buffer.bytes.capacity();
+        if capacity <= POOLED_BYTES_MAX && self.bytes + capacity <= POOL_BYTES_MAX {
+            buffer.bytes.clear();
+            buffer.done = 0;
+            self.bytes += capacity;
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
