@@ -11,9 +11,16 @@ pub mod request;
 pub mod upgrade;
 mod utf8;
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
+#[cfg(test)]
+mod tests;
+
 pub use error::WsError;
 pub use frame::Opcode;
 pub use receive::{Event, Found, Limits, Receiver};
+
+use crate::packet::Codec;
 
 /// Which end of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +31,7 @@ pub enum Role {
     Client,
 }
 
-/// A subprotocol that Holdfast speaks (RFC 6455 section 1.9): the form of the packets, [`crate::packet::Codec`].
+/// A subprotocol that Holdfast speaks (RFC 6455 section 1.9): the form of the packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subprotocol {
     /// Protobuf in binary messages.
@@ -39,6 +46,14 @@ impl Subprotocol {
         match self {
             Self::Proto => "holdfast.v1.proto",
             Self::Json => "holdfast.v1.json",
+        }
+    }
+
+    /// The form of the packets.
+    pub const fn codec(self) -> Codec {
+        match self {
+            Self::Proto => Codec::Proto,
+            Self::Json => Codec::Json,
         }
     }
 

@@ -138,6 +138,11 @@ impl Receiver {
         }
     }
 
+    /// Whether a fragmented message is being assembled: then this connection holds heap memory.
+    pub fn holds_fragments(&self) -> bool {
+        self.assembly.is_some()
+    }
+
     /// After a `None`: how many bytes the partial frame at `*at` has in all, header included, so that the caller can size a buffer for it:
     /// never more than the limits allow. While the header is not whole, the most that a header has; 0 if there is no partial frame.
     pub fn wanted(&self) -> usize {
