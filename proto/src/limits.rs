@@ -129,8 +129,18 @@ pub const OUTCOMES_KEPT: u64 = 1024;
 pub const COMMIT_REQUESTS_MAX: usize = 1024;
 /// Requests waiting for the writer, in all; then logic stops reading from the state shards.
 pub const WRITER_QUEUE_MAX: usize = 16 * 1024;
+/// What a client waits before it tries again when the store took nothing: long enough for an operator's alarm, short for a person.
+pub const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Members of conversations that the store keeps in memory, in all: at some 200 bytes for a single chat's two, below 32 MiB.
+pub const MEMBERS_CACHED: usize = 256 * 1024;
+/// Devices that the store keeps in memory: at some 150 bytes each, below 32 MiB.
+pub const DEVICES_CACHED: usize = 128 * 1024;
+/// Outcomes that are forgotten together: a deletion in every so many commands of a device costs little, one in each would double the writing.
+pub const OUTCOMES_PRUNED_TOGETHER: u64 = 64;
 
 const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
+const _: () =
+    assert!(MEMBERS_CACHED >= 4 * (GROUP_MEMBERS_MAX + 1), "half the cache holds the largest group");
 
 // ---- Client ----
 

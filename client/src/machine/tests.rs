@@ -1,0 +1,217 @@
+//! The connection's life, and who is told what; `tests/model.rs` drives all of it at random.
+
+use proto::packet::{Body, Pull, Submit};
+
+use super::*;
+
+struct Fixture {
+    machine: Machine,
+    now: Now,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self { machine: Machine::new("alice".parse().unwrap(), 7), now: Now { mono_ms: 1000, unix_ms: 0 } }
+    }
+
+    fn online() -> Self {
+        let mut fixture = Self::new();
+        fixture.give(Input::Start);
+        fixture.give(Input::Connected);
+        fixture.packet(0, login_ok());
+        fixture
+    }
+
+    fn give(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.machine.handle(self.now, input, &mut out);
+        out
+    }
+
+    fn packet(&mut self, client_id: u64, body: ServerBody) -> Vec<Output> {
+        self.give(Input::Packet(ServerPacket { push_seq: 0, client_id, body }))
+    }
+
+    /// Goes to the next deadline and lets it pass.
+    fn wait(&mut self) -> Vec<Output> {
+        self.now.mono_ms = self.machine.next_deadline(self.now).unwrap();
+        let mut out = Vec::new();
+        self.machine.expire(self.now, &mut out);
+        out
+    }
+}
+
+fn login_ok() -> ServerBody {
+    ServerBody::LoginOk(LoginOk { session: "s".into(), ..LoginOk::default() })
+}
+
+fn say(ticket: u64) -> Input {
+    let target = Target::User("bob".parse().unwrap());
+    Input::Command(ticket, Command::Submit(Submit { target, body: Body::Text("hi".into()) }))
+}
+
+fn pull(ticket: u64, from_seq: u64) -> Input {
+    Input::Pull(ticket, Pull { conversation: "g.a".parse().unwrap(), from_seq, limit: 20 })
+}
+
+fn refused(code: RefusedCode) -> ServerBody {
+    ServerBody::Refused(Refused::new(code, "", ""))
+}
+
+fn submit_ok(seq: u64) -> ServerBody {
+    ServerBody::SubmitOk(SubmitOk { conversation: "g.a".parse().unwrap(), seq, time_ms: 5 })
+}
+
+fn is_event(output: &Output, wanted: impl Fn(&Event) -> bool) -> bool {
+    matches!(output, Output::Event(event) if wanted(event))
+}
+
+#[test]
+fn an_idle_client_is_small() {
+    assert!(size_of::<Machine>() <= 240, "{}", size_of::<Machine>());
+}
+
+#[test]
+fn it_dials_logs_in_and_tells_the_app() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.machine.next_deadline(fixture.now), None);
+    assert_eq!(fixture.give(Input::Start), [Output::Dial]);
+    assert_eq!(fixture.give(say(1)), []);
+    assert_eq!(fixture.give(Input::Connected), [Output::Login]);
+    let out = fixture.packet(0, login_ok());
+    assert!(is_event(&out[0], |event| matches!(event, Event::LoggedIn { .. })));
+    assert!(matches!(&out[1], Output::Send(ClientPacket { client_id: 1, body: ClientBody::Submit(_) })));
+    let out = fixture.packet(1, submit_ok(1));
+    assert!(is_event(&out[0], |event| matches!(event, Event::Answered(1, Ok(Answer::Submitted(_))))));
+    assert!(is_event(&out[1], |event| matches!(event, Event::Delivered(message)
+        if message.sender.as_str() == "alice" && message.to.is_some() && message.seq == 1)));
+}
+
+#[test]
+fn a_connection_that_sends_nothing_gets_heartbeats_and_a_silent_one_is_given_up() {
+    let mut fixture = Fixture::online();
+    assert_eq!(fixture.wait(), [send(ClientBody::Heartbeat)]);
+    assert_eq!(fixture.now.mono_ms, 31_000);
+    fixture.packet(0, ServerBody::Heartbeat);
+    assert_eq!(fixture.wait(), [send(ClientBody::Heartbeat)]);
+    assert_eq!(fixture.wait(), [send(ClientBody::Heartbeat)]);
+    let out = fixture.wait();
+    assert_eq!(fixture.now.mono_ms, 31_000 + 75_000);
+    assert_eq!(out[0], Output::Hangup);
+    assert!(is_event(&out[1], |event| matches!(event, Event::Offline { .. })));
+    assert_eq!(fixture.wait(), [Output::Dial]);
+}
+
+#[test]
+fn whatever_is_sent_puts_the_heartbeat_off() {
+    let mut fixture = Fixture::online();
+    fixture.now.mono_ms += 20_000;
+    fixture.give(say(1));
+    fixture.packet(1, submit_ok(1));
+    assert_eq!(fixture.machine.next_deadline(fixture.now), Some(51_000));
+}
+
+#[test]
+fn login_required_logs_in_again_on_the_same_connection_and_repeats_what_is_open() {
+    let mut fixture = Fixture::online();
+    fixture.give(say(1));
+    assert_eq!(fixture.packet(0, ServerBody::LoginRequired), [Output::Login]);
+    assert_eq!(fixture.give(say(2)), [], "not before the login is answered");
+    let out = fixture.packet(0, login_ok());
+    let ids = out.iter().filter_map(|output| match output {
+        Output::Send(packet) => Some(packet.client_id),
+        _ => None,
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_login_that_is_refused_for_now_is_tried_again_and_one_refused_for_good_is_not() {
+    let mut fixture = Fixture::new();
+    fixture.give(Input::Start);
+    fixture.give(Input::Connected);
+    let later = Refused { retry_after_ms: 4000, ..Refused::new(RefusedCode::Unavailable, "", "") };
+    let out = fixture.packet(0, ServerBody::Refused(later));
+    assert_eq!(out, [Output::Hangup, Output::Event(Event::Offline { retry_ms: 4000 })]);
+    assert_eq!(fixture.wait(), [Output::Dial]);
+    fixture.give(say(1));
+    fixture.give(Input::Connected);
+    let out = fixture.packet(0, refused(RefusedCode::TokenExpired));
+    assert_eq!(out[0], Output::Hangup);
+    assert_eq!(out[1], Output::Event(Event::Answered(1, Err(Failure::Stopped))));
+    assert!(is_event(&out[2], |event| matches!(event, Event::Stopped(StopReason::LoginRefused(_)))));
+    assert_eq!(fixture.give(say(2)), [Output::Event(Event::Answered(2, Err(Failure::Stopped)))]);
+    assert_eq!(fixture.machine.next_deadline(fixture.now), None);
+}
+
+#[test]
+fn a_login_without_an_answer_is_given_up() {
+    let mut fixture = Fixture::new();
+    fixture.give(Input::Start);
+    fixture.give(Input::Connected);
+    assert_eq!(fixture.wait()[0], Output::Hangup);
+    assert_eq!(fixture.now.mono_ms, 11_000);
+    assert_eq!(fixture.give(Input::Connected), [], "that connection is gone");
+}
+
+#[test]
+fn a_replaced_client_stops_and_a_lagging_one_comes_back_and_pulls() {
+    let kicked = |reason| ServerBody::Kicked { reason, text: String::new() };
+    let mut fixture = Fixture::online();
+    let out = fixture.packet(0, kicked(KickedReason::Replaced));
+    assert_eq!(out[1..], [Output::Hangup, Output::Event(Event::Stopped(StopReason::Replaced))]);
+
+    let mut fixture = Fixture::online();
+    fixture.give(say(1));
+    fixture.packet(1, submit_ok(8));
+    let out = fixture.packet(0, kicked(KickedReason::Lagging));
+    assert_eq!(out[1], Output::Hangup);
+    assert_eq!(fixture.wait(), [Output::Dial]);
+    fixture.give(Input::Connected);
+    let out = fixture.packet(0, login_ok());
+    let asked = Pull { conversation: "g.a".parse().unwrap(), from_seq: 9, limit: 0 };
+    assert_eq!(out[1..], [send(ClientBody::Pull(asked))]);
+}
+
+#[test]
+fn a_logout_waits_for_the_servers_close_but_not_for_long() {
+    let mut fixture = Fixture::online();
+    fixture.give(say(1));
+    assert_eq!(fixture.give(Input::Logout), [send(ClientBody::Logout)]);
+    let stopped = Output::Event(Event::Stopped(StopReason::LoggedOut));
+    let failed = Output::Event(Event::Answered(1, Err(Failure::Stopped)));
+    assert_eq!(fixture.give(Input::Disconnected), [failed, stopped.clone()]);
+
+    let mut fixture = Fixture::online();
+    fixture.give(Input::Logout);
+    assert_eq!(fixture.wait(), [Output::Hangup, stopped]);
+}
+
+#[test]
+fn at_most_eight_pulls_are_in_flight_and_a_refusal_belongs_to_the_oldest() {
+    let mut fixture = Fixture::online();
+    let sent: usize = (1..=20).map(|n| fixture.give(pull(n, n)).len()).sum();
+    assert_eq!(sent, 8);
+    let out = fixture.packet(0, refused(RefusedCode::NotAMember));
+    assert!(is_event(&out[0], |event| matches!(event, Event::History(1, Err(Failure::Refused(_))))));
+    assert!(matches!(out[1..], [Output::Send(_)]), "there is room for one more");
+    let conversation = "g.a".parse().unwrap();
+    let pulled = Pulled { conversation, from_seq: 3, next_seq: 4, head: 9, messages: Vec::new() };
+    let out = fixture.packet(0, ServerBody::Pulled(pulled.clone()));
+    assert_eq!(out[0], Output::Event(Event::History(3, Ok(pulled))));
+    let out = fixture.packet(0, refused(RefusedCode::Unavailable));
+    assert_eq!(out, [], "the second is asked again after a while");
+    let out = fixture.wait();
+    assert!(
+        matches!(&out[0], Output::Send(ClientPacket { body: ClientBody::Pull(pull), .. }) if pull.from_seq == 2)
+    );
+}
+
+#[test]
+fn a_refusal_of_nothing_in_particular_is_told_as_such() {
+    let mut fixture = Fixture::online();
+    let out = fixture.packet(0, refused(RefusedCode::Invalid));
+    assert!(is_event(&out[0], |event| matches!(event, Event::Refused(_))));
+    fixture.give(say(1));
+    assert_eq!(fixture.packet(1, refused(RefusedCode::LoginFirst)), [Output::Login]);
+}

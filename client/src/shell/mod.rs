@@ -1,0 +1,5 @@
+//! placeholder
+#![allow(missing_docs, missing_debug_implementations, reason = "p")]
+pub struct Client;
+pub struct ClientError;
+pub struct Options;
