@@ -8,6 +8,8 @@ mod codec;
 mod convert;
 mod peek;
 mod splice;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -68,7 +68,8 @@ impl Peek<'_> {
     }
 }
 
-/// Reads the outside of a client packet. A packet that passes here can still fail to decode; one that fails here cannot.
+/// Reads the outside of a client packet. One that passes here can still fail to decode. What a decoder would forgive, unknown fields and a second body,
+/// is refused here.
 pub fn peek_client(packet: &[u8]) -> Result<Peek<'_>, PacketError> {
     let (mut at, mut client_id, mut found) = (0, 0, None);
     while at < packet.len() {

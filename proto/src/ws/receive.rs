@@ -138,9 +138,9 @@ impl Receiver {
         }
     }
 
-    /// Whether a fragmented message is being assembled: then this connection holds heap memory.
-    pub fn holds_fragments(&self) -> bool {
-        self.assembly.is_some()
+    /// Whether it remembers nothing: a new receiver would go on from here just as well. So a connection between two messages need not keep one.
+    pub fn is_idle(&self) -> bool {
+        self.assembly.is_none() && self.done == 0
     }
 
     /// After a `None`: how many bytes the partial frame at `*at` has in all, header included, so that the caller can size a buffer for it:

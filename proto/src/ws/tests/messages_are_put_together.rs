@@ -104,7 +104,8 @@ fn an_assembled_message_is_held_until_the_next_call_and_no_longer() {
     let (mut receiver, mut at) = (Receiver::new(Role::Server), 0);
     let found = receiver.take(&mut bytes, &mut at, &WIDE).unwrap().unwrap();
     assert_eq!((found.opcode, found.payload, receiver.assembled()), (Text, None, &b"ab"[..]));
+    assert!(!receiver.is_idle());
     assert_eq!(receiver.take(&mut bytes, &mut at, &WIDE), Ok(None));
     assert_eq!(receiver.assembled(), b"");
-    assert!(!receiver.holds_fragments());
+    assert!(receiver.is_idle());
 }
