@@ -1,1 +1,113 @@
-//! placeholder
+//! The gateway: holds the sockets of clients, and nothing that needs a memory.
+//!
+//! The machine is here, the shell around it in [`shell`]. A [`Gateway`] is one reactor's: it tells WebSocket from raw TCP, upgrades, cuts
+//! the bytes into packets, reads the first packet of a connection for its uid, and from then on moves packets between clients and state
+//! shards unread. It must never know a user, keep a timer of a session, keep a message, or read a packet after the first.
+//!
+//! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `links` (the shards),
+//! `table` (the only state there is).
+
+mod config;
+mod links;
+mod machine;
+mod receive;
+pub mod shell;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use machine::{Counts, Gateway, Settings};
+use proto::close::CloseReason;
+use proto::ids::ConnId;
+use std::net::SocketAddr;
+
+/// What can happen to a gateway. Connections are named by their index in its table.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes of a client: what was not consumed last time, and what has come since. They are unmasked in place.
+    Received {
+        /// Whose.
+        index: u32,
+        /// All that there are.
+        bytes: &'a mut [u8],
+    },
+    /// A client's connection is at its end: the client said so, or it broke.
+    Gone {
+        /// Whose.
+        index: u32,
+        /// How.
+        reason: CloseReason,
+    },
+    /// A client does not take what it is sent.
+    Blocked {
+        /// Which.
+        index: u32,
+    },
+    /// It has taken everything.
+    Drained {
+        /// Which.
+        index: u32,
+    },
+    /// The link to a shard has just been connected: introduce yourself.
+    Connected {
+        /// Which shard.
+        shard: u32,
+    },
+    /// A frame from a shard.
+    FromState {
+        /// Which shard.
+        shard: u32,
+        /// The frame's kind.
+        kind: u8,
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// The link to a shard is lost, with all that was on its way.
+    Disconnected {
+        /// Which shard.
+        shard: u32,
+    },
+    /// So many bytes wait for a shard after a flush.
+    Backlog {
+        /// Which shard.
+        shard: u32,
+        /// How many.
+        bytes: usize,
+    },
+    /// Let every client go: this process ends.
+    Shutdown,
+}
+
+/// What a gateway wants done. The shell gathers it and does it at the end of the turn, in order for each connection and each shard.
+pub trait Output {
+    /// So many bytes of the [`Input::Received`] at hand were taken; the rest must come again.
+    fn consumed(&mut self, bytes: usize);
+
+    /// Send these parts, one after the other, to a client. Returns how many bytes now wait for it.
+    fn send(&mut self, index: u32, parts: &[&[u8]]) -> usize;
+
+    /// End a client's connection once everything sent to it has left; the machine goes on to hold its index.
+    fn finish(&mut self, index: u32);
+
+    /// Close a client's connection at once; its index is free.
+    fn close(&mut self, index: u32);
+
+    /// Read from this client again, though no event may tell of it.
+    fn resume(&mut self, index: u32);
+
+    /// Where a client comes from. Asked once for each connection.
+    fn peer(&mut self, index: u32) -> SocketAddr;
+
+    /// The frames that go to a shard: append.
+    fn shard(&mut self, shard: u32) -> &mut Vec<u8>;
+
+    /// There are so many shards: keep a link to each, connected anew.
+    fn shards(&mut self, count: u32);
+
+    /// For the log: a connection has ended. `conn` is `None` if it never had a name.
+    fn ended(&mut self, index: u32, conn: Option<ConnId>, reason: CloseReason);
+}
+
+/// A shard sent what it must not send; its link must be closed.
+pub type LinkError = proto::link::LinkError;

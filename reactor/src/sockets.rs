@@ -5,7 +5,7 @@
 //! each dirty socket. Nothing else touches write interest.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -39,6 +39,8 @@ struct Socket {
     blocked: bool,
     /// It has been blocked since it was last drained.
     behind: bool,
+    /// Its writing side ends with what waits.
+    ending: bool,
     out: Option<Box<Buffer>>,
     rest: Option<Box<Buffer>>,
 }
@@ -103,6 +105,14 @@ impl Sockets {
         self.table.get(index as usize).is_some_and(|socket| socket.stream.is_some())
     }
 
+    /// Where the client at `index` comes from.
+    pub fn peer(&self, index: u32) -> io::Result<SocketAddr> {
+        match self.table.get(index as usize).and_then(|socket| socket.stream.as_ref()) {
+            Some(stream) => stream.peer_addr(),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     /// Bytes that wait for all clients.
     pub fn queued(&self) -> usize {
         self.queued
@@ -148,11 +158,13 @@ impl Sockets {
         self.dirty = dirty;
     }
 
-    /// Ends the writing side after what was flushed: the client sees the end of the stream.
-    pub fn shut_down(&mut self, index: u32) {
-        if let Some(stream) = self.table.get(index as usize).and_then(|socket| socket.stream.as_ref()) {
-            // It may be gone already, which the next read tells.
-            drop(stream.shutdown(Shutdown::Write));
+    /// Ends the writing side once all that waits has left: the client then sees the end of the stream.
+    pub fn finish(&mut self, index: u32) {
+        let Some(socket) = self.table.get_mut(index as usize) else { return };
+        socket.ending = true;
+        if !socket.dirty {
+            socket.dirty = true;
+            self.dirty.push(index);
         }
     }
 
@@ -172,7 +184,12 @@ impl Sockets {
     fn flush_one(&mut self, index: u32) -> Option<Flushed> {
         let socket = self.table.get_mut(index as usize)?;
         socket.dirty = false;
-        let (Some(stream), Some(out), false) = (&mut socket.stream, &mut socket.out, socket.blocked) else {
+        let (Some(stream), false) = (&mut socket.stream, socket.blocked) else { return None };
+        let Some(out) = &mut socket.out else {
+            if socket.ending {
+                // The client may be gone already, which the next read tells.
+                drop(stream.shutdown(Shutdown::Write));
+            }
             return None;
         };
         let sent = match stream.write(&out.bytes[out.done..]) {
@@ -192,6 +209,9 @@ impl Sockets {
                 out.done = 0;
             }
             return (!was_behind).then_some(Flushed::Blocked);
+        }
+        if socket.ending {
+            drop(stream.shutdown(Shutdown::Write));
         }
         if let Some(out) = socket.out.take() {
             self.pool.give(out);

@@ -79,6 +79,17 @@ fn what_is_pushed_in_a_turn_leaves_in_one_piece() {
 }
 
 #[test]
+fn an_ending_is_seen_after_the_last_byte() {
+    let mut world = world();
+    world.sockets.push(0, &[b"bye"]);
+    world.sockets.finish(0);
+    world.sockets.flush(&mut Vec::new());
+    let mut got = Vec::new();
+    world.client.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"bye");
+}
+
+#[test]
 fn a_client_that_does_not_read_is_told_blocked_once_and_drained_once() {
     let mut world = world();
     let payload = vec![7; 1 << 20];

@@ -1,0 +1,311 @@
+//! What each input does to a gateway, and its deadlines. Owns the life of a connection from accept to close; the bytes are cut in `receive`, the shards
+//! are spoken to in `links`.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use proto::close::CloseReason;
+use proto::limits::CLIENT_OUT_BYTES_MAX;
+use proto::link::{self, FromState};
+use proto::packet::Codec;
+use proto::time::Now;
+use proto::ws::{self, Opcode};
+
+use crate::links::Links;
+use crate::table::{Conn, Stage, Table};
+use crate::{Input, LinkError, Output};
+
+/// How long a client may take to see the end of its connection, before the socket is closed under it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a gateway is told at its birth.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// This gateway's number, 0 to 4095.
+    pub gateway: u16,
+    /// This reactor's number, 0 to 63.
+    pub reactor: u8,
+    /// Milliseconds since the Unix epoch at the process's start.
+    pub boot_epoch: u64,
+    /// From accept to the end of the first packet.
+    pub handshake_deadline: Duration,
+}
+
+/// What has happened so far. Plain numbers: the shell publishes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that were taken in.
+    pub accepted: u64,
+    /// Connections that were turned away for want of an index.
+    pub turned_away: u64,
+    /// WebSocket upgrades.
+    pub upgraded: u64,
+    /// Connections that got a name.
+    pub opened: u64,
+    /// Packets forwarded to state shards.
+    pub uplinks: u64,
+    /// Their bytes.
+    pub uplink_bytes: u64,
+    /// Packets sent to clients.
+    pub downlinks: u64,
+    /// Their bytes.
+    pub downlink_bytes: u64,
+    /// Packets for connections that had gone.
+    pub stale: u64,
+    /// Heartbeats and pings that were answered here.
+    pub heartbeats: u64,
+    /// Times a client became blocked.
+    pub blocked: u64,
+    /// Connections that ended, by [`CloseReason::ordinal`].
+    pub closed: [u64; CloseReason::ALL.len()],
+}
+
+/// One reactor's gateway machine.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) table: Table,
+    pub(crate) links: Links,
+    pub(crate) counts: Counts,
+    /// Receivers that are in no connection's use.
+    #[expect(clippy::vec_box, reason = "the box itself is what a connection holds")]
+    pub(crate) spare: Vec<Box<ws::Receiver>>,
+    handshake_deadline: Duration,
+    /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
+    handshakes: Fifo,
+    /// Connections that are closing, oldest first.
+    closings: Fifo,
+}
+
+impl Gateway {
+    /// A gateway without connections that knows no shard yet.
+    pub fn new(settings: Settings) -> Self {
+        let Settings { gateway, reactor, boot_epoch, handshake_deadline } = settings;
+        Self {
+            table: Table::new(gateway, reactor),
+            links: Links::new(gateway, reactor, boot_epoch),
+            counts: Counts::default(),
+            spare: Vec::new(),
+            handshake_deadline,
+            handshakes: Fifo::default(),
+            closings: Fifo::default(),
+        }
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Connections in the table.
+    pub fn connections(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Shards that have answered, and shards there are; 0 of 0 before the first answer.
+    pub fn shards(&self) -> (usize, usize) {
+        self.links.up()
+    }
+
+    /// Takes a new connection in. Its index and generation, or `None` if the table is full.
+    pub fn accept(&mut self, now: Now) -> Option<(u32, u16)> {
+        let Some((index, conn)) = self.table.insert() else {
+            self.counts.turned_away += 1;
+            return None;
+        };
+        let generation = conn.generation;
+        self.counts.accepted += 1;
+        self.handshakes.push(now.after(self.handshake_deadline), index, generation);
+        Some((index, generation))
+    }
+
+    /// How many bytes may be read from a client now. 0 means that it must wait: [`Output::resume`] will tell.
+    #[inline]
+    pub fn appetite(&mut self, index: u32) -> usize {
+        let Some(conn) = self.table.get_mut(index) else { return 0 };
+        match conn.stage {
+            Stage::Open if self.links.congested(conn.slot) => self.links.wait(index, conn),
+            Stage::Open | Stage::Closing | Stage::Free => return usize::MAX,
+            Stage::Sniffing | Stage::First if !conn.waiting => {
+                return proto::limits::UPGRADE_HEAD_BYTES_MAX + proto::limits::LOGIN_PACKET_BYTES_MAX;
+            }
+            Stage::Sniffing | Stage::First => {}
+        }
+        0
+    }
+
+    /// Handles one input.
+    pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut impl Output) -> Result<(), LinkError> {
+        match input {
+            Input::Received { index, bytes } => {
+                let consumed = self.receive(now, index, bytes, out);
+                out.consumed(consumed);
+            }
+            Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
+            Input::Gone { index, reason } => self.gone(index, reason, out),
+            Input::Blocked { index } => self.flow(index, true, out),
+            Input::Drained { index } => self.flow(index, false, out),
+            Input::Connected { shard } => self.links.introduce(shard, &self.table, out),
+            Input::Disconnected { shard } => self.links.disconnected(shard, out),
+            Input::Backlog { shard, bytes } => self.links.backlog(shard, bytes, &mut self.table, out),
+            Input::Shutdown => {
+                let all: Vec<u32> = self.table.iter().map(|(index, _)| index).collect();
+                all.into_iter().for_each(|index| self.end(now, index, CloseReason::GoingAway, out));
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due.
+    pub fn expire(&mut self, now: Now, out: &mut impl Output) {
+        while let Some((index, generation)) = self.handshakes.due(now.mono_ms) {
+            let late = self.table.get(index).filter(|conn| conn.generation == generation);
+            if late.is_some_and(|conn| matches!(conn.stage, Stage::Sniffing | Stage::First)) {
+                self.end(now, index, CloseReason::HandshakeTimeout, out);
+            }
+        }
+        while let Some((index, generation)) = self.closings.due(now.mono_ms) {
+            let late = self.table.get(index).filter(|conn| conn.generation == generation);
+            if late.is_some_and(|conn| conn.stage == Stage::Closing) {
+                self.release(index, out);
+            }
+        }
+        self.links.report_alive(now, out);
+    }
+
+    /// When [`Gateway::expire`] is due, by the monotonic clock.
+    pub fn next_deadline(&self) -> Option<u64> {
+        let deadlines = [self.handshakes.next(), self.closings.next(), self.links.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// A frame from a shard.
+    fn hear(
+        &mut self,
+        now: Now,
+        shard: u32,
+        kind: u8,
+        body: &[u8],
+        out: &mut impl Output,
+    ) -> Result<(), LinkError> {
+        match FromState::decode(kind, body)? {
+            FromState::Downlink { targets, shared } => {
+                for (id, prefix) in targets {
+                    let Some(conn) = self.table.open(id) else {
+                        self.counts.stale += 1;
+                        continue;
+                    };
+                    let waiting = send(conn, id.index(), &[prefix, shared], out);
+                    self.counts.downlinks += 1;
+                    self.counts.downlink_bytes += (prefix.len() + shared.len()) as u64;
+                    if waiting > CLIENT_OUT_BYTES_MAX {
+                        self.gone(id.index(), CloseReason::SlowReader, out);
+                    }
+                }
+            }
+            FromState::Close { conn, reason } => {
+                if self.table.open(conn).is_some() {
+                    self.end(now, conn.index(), reason, out);
+                }
+            }
+            FromState::Welcome(welcome) => self.links.welcome(shard, welcome, &mut self.table, out)?,
+        }
+        Ok(())
+    }
+
+    /// Tells the shard of a client that it is blocked, or no longer.
+    fn flow(&mut self, index: u32, blocked: bool, out: &mut impl Output) {
+        let Some(conn) = self.table.get(index).filter(|conn| conn.stage == Stage::Open) else { return };
+        let (Some(shard), id) = (self.links.shard_of(conn.slot), self.table.name(index, conn)) else {
+            return;
+        };
+        if blocked {
+            self.counts.blocked += 1;
+            link::blocked(out.shard(shard), id);
+        } else {
+            link::writable(out.shard(shard), id);
+        }
+    }
+
+    /// Ends a connection in good order: what was sent to it leaves first, and a WebSocket is told why.
+    pub(crate) fn end(&mut self, now: Now, index: u32, reason: CloseReason, out: &mut impl Output) {
+        let Some(conn) = self.table.get(index).filter(|conn| conn.stage != Stage::Closing) else { return };
+        let spoke = matches!(conn.stage, Stage::First | Stage::Open);
+        if spoke && !conn.tcp && reason.websocket_code() != 0 {
+            let mut payload = [0; proto::limits::CONTROL_PAYLOAD_BYTES_MAX];
+            let text = reason.sentence().as_bytes();
+            payload[..2].copy_from_slice(&reason.websocket_code().to_be_bytes());
+            payload[2..2 + text.len()].copy_from_slice(text);
+            let head = ws::frame::head(Opcode::Close, 2 + text.len(), None);
+            out.send(index, &[head.as_slice(), &payload[..2 + text.len()]]);
+        }
+        self.record(index, reason, out);
+        out.finish(index);
+        let Some(conn) = self.table.get_mut(index) else { return };
+        conn.stage = Stage::Closing;
+        conn.receiver = None;
+        self.closings.push(now.after(LINGER), index, conn.generation);
+    }
+
+    /// Ends a connection that can be told nothing more.
+    fn gone(&mut self, index: u32, reason: CloseReason, out: &mut impl Output) {
+        let Some(conn) = self.table.get(index) else { return };
+        if conn.stage != Stage::Closing {
+            self.record(index, reason, out);
+        }
+        self.release(index, out);
+    }
+
+    /// Writes the end of a connection into the counters and the log, and tells its shard.
+    fn record(&mut self, index: u32, reason: CloseReason, out: &mut impl Output) {
+        let Some(conn) = self.table.get(index) else { return };
+        let id = (conn.stage == Stage::Open).then(|| self.table.name(index, conn));
+        self.counts.closed[reason.ordinal()] += 1;
+        if let (Some(id), Some(shard)) = (id, self.links.shard_of(conn.slot)) {
+            self.links.forget(shard, index);
+            link::closed(out.shard(shard), id, reason);
+        }
+        out.ended(index, id, reason);
+    }
+
+    fn release(&mut self, index: u32, out: &mut impl Output) {
+        out.close(index);
+        self.table.remove(index);
+    }
+}
+
+/// Sends one packet to a client, framed for its transport. Returns how many bytes now wait for it.
+#[inline]
+pub(crate) fn send(conn: &Conn, index: u32, parts: &[&[u8]; 2], out: &mut impl Output) -> usize {
+    let length = parts[0].len() + parts[1].len();
+    if conn.tcp {
+        return out.send(index, &[&proto::tcp::head(length), parts[0], parts[1]]);
+    }
+    let opcode = match conn.codec {
+        Codec::Proto => Opcode::Binary,
+        Codec::Json => Opcode::Text,
+    };
+    out.send(index, &[ws::frame::head(opcode, length, None).as_slice(), parts[0], parts[1]])
+}
+
+/// Deadlines that are all equally far off when they are set, so that they come due in the order of their setting.
+#[derive(Debug, Default)]
+struct Fifo(VecDeque<(u64, u32, u16)>);
+
+impl Fifo {
+    fn push(&mut self, deadline_ms: u64, index: u32, generation: u16) {
+        self.0.push_back((deadline_ms, index, generation));
+    }
+
+    fn due(&mut self, now_ms: u64) -> Option<(u32, u16)> {
+        let (_, index, generation) = self.0.pop_front_if(|(deadline_ms, ..)| *deadline_ms <= now_ms)?;
+        // A storm of accepts must not leave its mark on the memory of an idle gateway.
+        if self.0.capacity() > 1024 && self.0.len() < self.0.capacity() / 4 {
+            self.0.shrink_to(self.0.len() * 2);
+        }
+        Some((index, generation))
+    }
+
+    fn next(&self) -> Option<u64> {
+        self.0.front().map(|(deadline_ms, ..)| *deadline_ms)
+    }
+}

@@ -1,0 +1,312 @@
+//! A client's bytes: told apart, upgraded, cut into packets, answered or forwarded. Owns the order of these steps and what a client is told when it breaks a
+//! rule; the rules of each layout are `proto`'s.
+
+use proto::close::CloseReason;
+use proto::ids::Slot;
+use proto::limits::{CLIENT_OUT_BYTES_MAX, FRAGMENTS_MAX, LOGIN_PACKET_BYTES_MAX, PACKET_BYTES_MAX};
+use proto::link::{self, Open};
+use proto::packet::{
+    ClientBody, Codec, Direction, Refused, RefusedCode, ServerBody, ServerPacket, decode_client,
+    encode_server,
+};
+use proto::tcp;
+use proto::time::Now;
+use proto::ws::upgrade::{self, UpgradeError};
+use proto::ws::{self, Limits, Opcode, Receiver, Role, Subprotocol};
+
+use crate::Output;
+use crate::machine::{Gateway, send};
+use crate::table::Stage;
+
+/// What the first packet of a connection may have.
+const FIRST: Limits = Limits { message_bytes: LOGIN_PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
+/// What every later one may have.
+const LATER: Limits = Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
+
+/// The connection has ended: the rest of its bytes means nothing.
+struct Ended;
+
+impl Gateway {
+    /// Handles all that can be handled of a client's bytes, and returns how many that was.
+    pub(crate) fn receive(&mut self, now: Now, index: u32, bytes: &mut [u8], out: &mut impl Output) -> usize {
+        let Some(conn) = self.table.get(index) else { return bytes.len() };
+        let mut at = 0;
+        let stage = conn.stage;
+        if stage == Stage::Sniffing {
+            match self.sniff(index, bytes, out) {
+                Ok(Some(taken)) => at = taken,
+                Ok(None) => return 0,
+                Err(reason) => {
+                    self.end(now, index, reason, out);
+                    return bytes.len();
+                }
+            }
+        }
+        let Some(conn) = self.table.get_mut(index) else { return bytes.len() };
+        match conn.stage {
+            // While a shard is away nobody logs in: the first packet stays where it is, unread.
+            Stage::First if !self.links.all_up() => {
+                self.links.wait_to_open(index, conn);
+                return at;
+            }
+            Stage::First => {}
+            Stage::Open => {
+                if let Some(shard) = self.links.shard_of(conn.slot) {
+                    self.links.alive(shard, index);
+                }
+            }
+            Stage::Free | Stage::Sniffing | Stage::Closing => return bytes.len(),
+        }
+        let length = bytes.len();
+        let taken = if conn.tcp {
+            self.receive_tcp(now, index, bytes, at, out)
+        } else {
+            self.receive_websocket(now, index, bytes, at, out)
+        };
+        taken.unwrap_or(length)
+    }
+
+    /// Tells the protocol by the first bytes, and answers an upgrade request. How many bytes that took; `None` while there are too few.
+    fn sniff(
+        &mut self,
+        index: u32,
+        bytes: &[u8],
+        out: &mut impl Output,
+    ) -> Result<Option<usize>, CloseReason> {
+        let Some(conn) = self.table.get_mut(index) else { return Ok(None) };
+        let seen = bytes.len().min(tcp::MAGIC.len());
+        if bytes[..seen] == tcp::MAGIC[..seen] {
+            if seen < tcp::MAGIC.len() {
+                return Ok(None);
+            }
+            (conn.tcp, conn.stage) = (true, Stage::First);
+            return Ok(Some(seen));
+        }
+        // Every HTTP method is upper-case letters, so that whoever speaks HTTP gets an answer in HTTP.
+        if !bytes[..seen].iter().take_while(|byte| **byte != b' ').all(u8::is_ascii_uppercase) {
+            return Err(CloseReason::UnknownProtocol);
+        }
+        let mut answer = Vec::new();
+        let accepted = upgrade::parse(bytes).and_then(|request| match request {
+            Some(request) => {
+                let subprotocol = request.subprotocol()?;
+                upgrade::accept(&mut answer, request.key, Some(subprotocol.name()));
+                Ok(Some((request.head_len, subprotocol)))
+            }
+            None => Ok(None),
+        });
+        match accepted {
+            Ok(None) => Ok(None),
+            Ok(Some((taken, subprotocol))) => {
+                conn.codec = match subprotocol {
+                    Subprotocol::Proto => Codec::Proto,
+                    Subprotocol::Json => Codec::Json,
+                };
+                conn.stage = Stage::First;
+                self.counts.upgraded += 1;
+                out.send(index, &[&answer]);
+                Ok(Some(taken))
+            }
+            Err(error) => {
+                refuse_upgrade(index, error, out);
+                Err(CloseReason::BadUpgrade)
+            }
+        }
+    }
+
+    fn receive_tcp(
+        &mut self,
+        now: Now,
+        index: u32,
+        bytes: &[u8],
+        mut at: usize,
+        out: &mut impl Output,
+    ) -> Result<usize, Ended> {
+        loop {
+            let limit = if self.is_first(index) { LOGIN_PACKET_BYTES_MAX } else { PACKET_BYTES_MAX };
+            match tcp::next(bytes, at, limit) {
+                Ok(Some(packet)) => {
+                    at = packet.end;
+                    self.packet(now, index, &bytes[packet], out)?;
+                }
+                Ok(None) => return Ok(at),
+                Err(_) => return self.ended(now, index, CloseReason::TooBig, out),
+            }
+        }
+    }
+
+    fn receive_websocket(
+        &mut self,
+        now: Now,
+        index: u32,
+        bytes: &mut [u8],
+        mut at: usize,
+        out: &mut impl Output,
+    ) -> Result<usize, Ended> {
+        let mut receiver = self.take_receiver(index);
+        loop {
+            let limits = if self.is_first(index) { FIRST } else { LATER };
+            let found = match receiver.take(bytes, &mut at, &limits) {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                Err(error) => return self.ended(now, index, error.into(), out),
+            };
+            let payload = match found.payload {
+                Some(range) => &bytes[range],
+                None => receiver.assembled(),
+            };
+            self.message(now, index, found.opcode, payload, out)?;
+        }
+        self.keep_receiver(index, receiver);
+        Ok(at)
+    }
+
+    /// What the codec remembers of a connection; nothing, between two messages.
+    fn take_receiver(&mut self, index: u32) -> Receiver {
+        let fresh = Receiver::new(Role::Server);
+        let Some(mut kept) = self.table.get_mut(index).and_then(|conn| conn.receiver.take()) else {
+            return fresh;
+        };
+        let receiver = std::mem::replace(&mut *kept, fresh);
+        self.spare.push(kept);
+        receiver
+    }
+
+    fn keep_receiver(&mut self, index: u32, receiver: Receiver) {
+        if receiver.is_idle() {
+            return;
+        }
+        if let Some(conn) = self.table.get_mut(index) {
+            let mut kept = self.spare.pop().unwrap_or_else(|| Box::new(Receiver::new(Role::Server)));
+            *kept = receiver;
+            conn.receiver = Some(kept);
+        }
+    }
+
+    fn message(
+        &mut self,
+        now: Now,
+        index: u32,
+        opcode: Opcode,
+        payload: &[u8],
+        out: &mut impl Output,
+    ) -> Result<(), Ended> {
+        let codec = self.table.get(index).map(|conn| conn.codec);
+        match (opcode, codec) {
+            (Opcode::Binary, Some(Codec::Proto)) | (Opcode::Text, Some(Codec::Json)) => {
+                self.packet(now, index, payload, out)
+            }
+            (Opcode::Ping, _) => {
+                self.counts.heartbeats += 1;
+                let head = ws::frame::head(Opcode::Pong, payload.len(), None);
+                let waiting = out.send(index, &[head.as_slice(), payload]);
+                self.check_reader(now, index, waiting, out)
+            }
+            (Opcode::Pong, _) => Ok(()),
+            (Opcode::Close, _) => {
+                // The peer's own code comes back (RFC 6455 section 5.5.1).
+                let code = &payload[..payload.len().min(2)];
+                let head = ws::frame::head(Opcode::Close, code.len(), None);
+                out.send(index, &[head.as_slice(), code]);
+                self.ended(now, index, CloseReason::PeerClosed, out)
+            }
+            _ => self.ended(now, index, CloseReason::WrongType, out),
+        }
+    }
+
+    /// One packet of a client.
+    #[inline]
+    fn packet(&mut self, now: Now, index: u32, packet: &[u8], out: &mut impl Output) -> Result<(), Ended> {
+        let Some(conn) = self.table.get(index) else { return Err(Ended) };
+        if conn.stage == Stage::First {
+            return self.first_packet(now, index, packet, out);
+        }
+        if packet == conn.codec.heartbeat(Direction::Up) {
+            self.counts.heartbeats += 1;
+            let waiting = send(conn, index, &[conn.codec.heartbeat(Direction::Down), b""], out);
+            return self.check_reader(now, index, waiting, out);
+        }
+        if let Some(shard) = self.links.shard_of(conn.slot) {
+            link::uplink(out.shard(shard), self.table.name(index, conn), packet);
+            self.counts.uplinks += 1;
+            self.counts.uplink_bytes += packet.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads the uid of the first packet, which chooses the slot, and gives the connection its name.
+    fn first_packet(
+        &mut self,
+        now: Now,
+        index: u32,
+        packet: &[u8],
+        out: &mut impl Output,
+    ) -> Result<(), Ended> {
+        let Some(conn) = self.table.get_mut(index) else { return Err(Ended) };
+        let slot = match decode_client(conn.codec, packet).map(|packet| packet.body) {
+            Ok(ClientBody::Login(login)) => Slot::of(login.uid.as_str()),
+            Ok(_) => {
+                let refused =
+                    Refused::new(RefusedCode::LoginFirst, "packet", "the first packet must be a login");
+                return self.refuse(now, index, refused, out);
+            }
+            Err(error) => return self.refuse(now, index, Refused::from(&error), out),
+        };
+        (conn.slot, conn.stage) = (slot, Stage::Open);
+        let form = conn.form();
+        let Some(shard) = self.links.shard_of(slot) else { return Err(Ended) };
+        let Some(conn) = self.table.get(index) else { return Err(Ended) };
+        let conn = self.table.name(index, conn);
+        let peer = out.peer(index);
+        link::open(out.shard(shard), Open { conn, form, peer, packet });
+        self.links.alive(shard, index);
+        self.counts.opened += 1;
+        Ok(())
+    }
+
+    fn refuse(&mut self, now: Now, index: u32, refused: Refused, out: &mut impl Output) -> Result<(), Ended> {
+        if let Some(conn) = self.table.get(index) {
+            let mut packet = Vec::new();
+            encode_server(conn.codec, ServerPacket::plain(ServerBody::Refused(refused)), &mut packet);
+            send(conn, index, &[&packet, b""], out);
+        }
+        self.ended(now, index, CloseReason::FirstPacket, out)
+    }
+
+    /// Ends a client that sends what must be answered and does not read the answers.
+    fn check_reader(
+        &mut self,
+        now: Now,
+        index: u32,
+        waiting: usize,
+        out: &mut impl Output,
+    ) -> Result<(), Ended> {
+        if waiting <= CLIENT_OUT_BYTES_MAX {
+            Ok(())
+        } else {
+            self.ended(now, index, CloseReason::SlowReader, out)
+        }
+    }
+
+    fn ended<T>(
+        &mut self,
+        now: Now,
+        index: u32,
+        reason: CloseReason,
+        out: &mut impl Output,
+    ) -> Result<T, Ended> {
+        self.end(now, index, reason, out);
+        Err(Ended)
+    }
+
+    #[inline]
+    fn is_first(&self, index: u32) -> bool {
+        self.table.get(index).is_some_and(|conn| conn.stage == Stage::First)
+    }
+}
+
+fn refuse_upgrade(index: u32, error: UpgradeError, out: &mut impl Output) {
+    let mut answer = Vec::new();
+    error.respond(&mut answer);
+    out.send(index, &[&answer]);
+}

@@ -1,0 +1,30 @@
+//! The gateway's admin pages: health, readiness, metrics.
+
+use std::sync::Arc;
+
+use reactor::admin::{Request, Response};
+use reactor::counters::Page;
+
+use super::counters::Counters;
+
+/// What is answered to whom.
+pub(super) fn pages(blocks: Vec<Arc<Counters>>) -> impl Fn(Request<'_>) -> Response + Send + 'static {
+    let mut metrics = Page::default();
+    metrics.add(blocks.clone());
+    move |request| match (request.method, request.path) {
+        ("GET", "/healthz") => Response::text("ok\n"),
+        ("GET", "/readyz") => ready(&blocks),
+        ("GET", "/metrics") => Response::metrics(metrics.text()),
+        (_, "/healthz" | "/readyz" | "/metrics") => Response::method_not_allowed(),
+        _ => Response::not_found(),
+    }
+}
+
+/// Ready when every reactor has a link to every shard: before that, clients can connect but not log in.
+fn ready(blocks: &[Arc<Counters>]) -> Response {
+    let linked =
+        |block: &&Arc<Counters>| block.shards.get() > 0 && block.shards_up.get() == block.shards.get();
+    let count = blocks.iter().filter(linked).count();
+    let text = format!("{count} of {} reactors are linked to the state server\n", blocks.len());
+    if count == blocks.len() { Response::text(text) } else { Response::unavailable(text) }
+}

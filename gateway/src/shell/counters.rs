@@ -1,0 +1,85 @@
+//! The gateway's metrics. Owns their names; what they count is the machine's.
+
+use proto::close::CloseReason;
+
+use crate::{Counts, Gateway};
+
+reactor::counters! {
+    /// One reactor's counters.
+    pub(super) struct Counters {
+        /// Connections that are open, in whatever stage.
+        gauge connections = "holdfast_gateway_connections";
+        /// Shards whose link is up, summed over the reactors.
+        gauge shards_up = "holdfast_gateway_shards_up";
+        /// Shards there should be a link to, summed over the reactors; 0 until a state server has answered.
+        gauge shards = "holdfast_gateway_shards";
+        /// Bytes that wait for clients.
+        gauge client_queue_bytes = "holdfast_gateway_client_queue_bytes";
+        /// Connections that were taken in.
+        counter accepted = "holdfast_gateway_accepted";
+        /// Connections that were turned away for want of room or descriptors.
+        counter turned_away = "holdfast_gateway_turned_away";
+        /// WebSocket upgrades.
+        counter upgraded = "holdfast_gateway_upgraded";
+        /// Connections whose first packet was a login.
+        counter opened = "holdfast_gateway_opened";
+        /// Packets forwarded to state shards.
+        counter uplinks = "holdfast_gateway_uplink_packets";
+        /// Bytes of packets forwarded to state shards.
+        counter uplink_bytes = "holdfast_gateway_uplink_bytes";
+        /// Packets sent to clients.
+        counter downlinks = "holdfast_gateway_downlink_packets";
+        /// Bytes of packets sent to clients.
+        counter downlink_bytes = "holdfast_gateway_downlink_bytes";
+        /// Packets for connections that had gone.
+        counter stale = "holdfast_gateway_stale_packets";
+        /// Heartbeats and pings that were answered.
+        counter heartbeats = "holdfast_gateway_heartbeats";
+        /// Times that a client stopped taking what it was sent.
+        counter blocked = "holdfast_gateway_clients_blocked";
+        /// Links to state shards that were lost.
+        counter links_lost = "holdfast_gateway_links_lost";
+        /// Turns of the event loop.
+        counter turns = "holdfast_gateway_turns";
+        /// Connections that ended, by reason.
+        counter closed["reason"; CloseReason::LABELS] = "holdfast_gateway_closed";
+    }
+}
+
+impl Counters {
+    /// Makes the machine's numbers visible. Called once a turn by the thread that owns both.
+    pub(super) fn publish(&self, machine: &Gateway, shed: u64) {
+        let Counts {
+            accepted,
+            turned_away,
+            upgraded,
+            opened,
+            uplinks,
+            uplink_bytes,
+            downlinks,
+            downlink_bytes,
+            stale,
+            heartbeats,
+            blocked,
+            closed,
+        } = machine.counts();
+        let (up, all) = machine.shards();
+        self.connections.set(machine.connections() as u64);
+        self.shards_up.set(up as u64);
+        self.shards.set(all as u64);
+        self.accepted.set(*accepted);
+        self.turned_away.set(*turned_away + shed);
+        self.upgraded.set(*upgraded);
+        self.opened.set(*opened);
+        self.uplinks.set(*uplinks);
+        self.uplink_bytes.set(*uplink_bytes);
+        self.downlinks.set(*downlinks);
+        self.downlink_bytes.set(*downlink_bytes);
+        self.stale.set(*stale);
+        self.heartbeats.set(*heartbeats);
+        self.blocked.set(*blocked);
+        for (cell, count) in self.closed.iter().zip(closed) {
+            cell.set(*count);
+        }
+    }
+}

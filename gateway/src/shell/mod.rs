@@ -1,0 +1,93 @@
+//! The gateway's shell: reactor threads, their sockets and links, the admin pages. Does all I/O and decides nothing; what is done is the machine's word.
+
+#![allow(clippy::disallowed_methods, reason = "the shell does the I/O")]
+
+mod admin;
+mod counters;
+mod io;
+mod worker;
+
+use std::io as std_io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::bounded;
+use reactor::admin::Admin;
+use reactor::clock::Clock;
+use reactor::listener::Listener;
+use reactor::wake::Mailbox;
+
+use crate::{Config, Settings};
+use counters::Counters;
+use worker::{Command, Worker};
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Running {
+    listen: SocketAddr,
+    admin: Admin,
+    reactors: Vec<(Mailbox<Command>, JoinHandle<std_io::Result<()>>)>,
+}
+
+/// Starts a gateway: one thread for each reactor, and one for the admin pages. It takes clients at once, and logs them in as soon as the state server is
+/// there.
+pub fn start(config: &Config) -> std_io::Result<Running> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let count = if config.reactors == 0 { cores } else { config.reactors as usize };
+    let clock = Clock::start();
+    let boot_epoch = clock.now().unix_ms;
+    let mut address = config.listen;
+    let mut reactors = Vec::new();
+    let mut blocks = Vec::new();
+    for number in 0..count.min(proto::limits::REACTORS_MAX) {
+        let listener = Listener::bind(address)?;
+        address = listener.address()?;
+        let settings = Settings {
+            gateway: config.id as u16,
+            reactor: number as u8,
+            boot_epoch,
+            handshake_deadline: config.handshake_deadline,
+        };
+        let counters = Arc::new(Counters::default());
+        blocks.push(Arc::clone(&counters));
+        let (state, patience) = (config.state, config.shutdown_deadline);
+        // The mailbox's waker belongs to the poller, which the thread makes itself: what a reactor uses it has opened.
+        let (send, receive) = bounded(1);
+        let thread = thread::Builder::new().name(format!("reactor-{number}")).spawn(move || {
+            let (worker, mailbox) = Worker::new(settings, clock, listener, state, counters)?;
+            drop(send.send(mailbox));
+            worker.run(patience)
+        })?;
+        match receive.recv() {
+            Ok(mailbox) => reactors.push((mailbox, thread)),
+            Err(_) => {
+                return Err(join(thread)
+                    .err()
+                    .unwrap_or_else(|| std_io::Error::other("a reactor ended at once")));
+            }
+        }
+    }
+    let admin = Admin::start(config.admin, admin::pages(blocks))?;
+    Ok(Running { listen: address, admin, reactors })
+}
+
+impl Running {
+    /// The bound addresses: where clients and operators find it.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        vec![("listen", self.listen), ("admin", self.admin.address())]
+    }
+
+    /// Lets all clients go, waits for them as long as the settings say, and ends the threads.
+    pub fn stop(self) -> std_io::Result<()> {
+        for (mailbox, _) in &self.reactors {
+            // A reactor that is gone needs no telling; how it went is told by its thread.
+            drop(mailbox.send(Command::Shutdown));
+        }
+        self.reactors.into_iter().try_for_each(|(_, thread)| join(thread))
+    }
+}
+
+fn join(thread: JoinHandle<std_io::Result<()>>) -> std_io::Result<()> {
+    thread.join().unwrap_or_else(|_| Err(std_io::Error::other("a reactor panicked")))
+}

@@ -1,0 +1,300 @@
+//! One reactor thread: its loop, its listener, its sockets, its links. Reads what is ready, hands it to the machine, and flushes once at the end of each turn.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use mio::Token;
+use proto::close::CloseReason;
+use proto::limits::ACCEPT_BUDGET;
+use proto::time::Now;
+use reactor::clock::Clock;
+use reactor::link::{Dialer, Filled};
+use reactor::listener::Listener;
+use reactor::poll::{Poller, Ready};
+use reactor::sockets::{Flushed, Received, Scratch};
+use reactor::wake::{Mailbox, mailbox};
+
+use super::counters::Counters;
+use super::io::Io;
+use crate::{Gateway, Input, LinkError, Settings};
+
+/// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
+const EVENTS: usize = 1024;
+/// Bytes of the shared read buffer: large enough that a busy client is drained in one read.
+const SCRATCH_BYTES: usize = 256 * 1024;
+/// Reads of one client in one turn, so that none starves another.
+const READS_PER_TURN: u32 = 4;
+/// Reads of one link in one turn.
+const LINK_READS_PER_TURN: u32 = 16;
+
+// Tokens: a connection's is its index and generation; those of other sources begin above.
+const LISTENER: usize = 1 << 40;
+const MAILBOX: usize = 2 << 40;
+const LINKS: usize = 3 << 40;
+
+/// What a reactor can be told from outside.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Let all clients go and end.
+    Shutdown,
+}
+
+/// One reactor.
+pub(super) struct Worker {
+    settings: Settings,
+    clock: Clock,
+    poller: Poller,
+    machine: Gateway,
+    io: Io,
+    scratch: Scratch,
+    listener: Option<Listener>,
+    commands: Receiver<Command>,
+    state: SocketAddr,
+    dialers: Vec<Dialer>,
+    counters: Arc<Counters>,
+    told: Vec<(u32, Flushed)>,
+    shed: u64,
+    stopping: bool,
+}
+
+impl Worker {
+    /// A reactor that listens on `listener` and dials `state`. To be called on its own thread.
+    pub(super) fn new(
+        settings: Settings,
+        clock: Clock,
+        mut listener: Listener,
+        state: SocketAddr,
+        counters: Arc<Counters>,
+    ) -> io::Result<(Self, Mailbox<Command>)> {
+        let poller = Poller::new(EVENTS)?;
+        let (mailbox, commands) = mailbox(poller.registry(), Token(MAILBOX), 16)?;
+        listener.register(poller.registry(), Token(LISTENER))?;
+        let mut worker = Self {
+            settings,
+            clock,
+            poller,
+            machine: Gateway::new(settings),
+            io: Io::default(),
+            scratch: Scratch::new(SCRATCH_BYTES),
+            listener: Some(listener),
+            commands,
+            state,
+            dialers: Vec::new(),
+            counters,
+            told: Vec::new(),
+            shed: 0,
+            stopping: false,
+        };
+        worker.dial(1);
+        Ok((worker, mailbox))
+    }
+
+    /// Turns until told to stop, and then until all clients have gone or `patience` is at its end.
+    pub(super) fn run(mut self, patience: Duration) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(EVENTS);
+        let mut give_up_ms = None;
+        loop {
+            let timeout = self.timeout(give_up_ms);
+            self.poller.turn(timeout, &mut ready)?;
+            let now = self.clock.now();
+            for event in &ready {
+                self.handle(*event, now);
+            }
+            self.expire(now);
+            self.flush(now);
+            self.counters.turns.add(1);
+            self.counters.client_queue_bytes.set(self.io.sockets.queued() as u64);
+            self.counters.publish(&self.machine, self.shed);
+            if self.stopping {
+                let limit = *give_up_ms.get_or_insert(now.after(patience));
+                if self.machine.connections() == 0 || now.mono_ms >= limit {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn timeout(&self, give_up_ms: Option<u64>) -> Option<Duration> {
+        let dialers = self.dialers.iter().filter_map(Dialer::next_deadline).min();
+        let listener = self.listener.as_ref().and_then(Listener::next_deadline);
+        let deadlines = [self.machine.next_deadline(), dialers, listener, give_up_ms];
+        let next = deadlines.into_iter().flatten().min()?;
+        Some(Duration::from_millis(next.saturating_sub(self.clock.now().mono_ms)))
+    }
+
+    fn handle(&mut self, event: Ready, now: Now) {
+        match event.token.0 {
+            LISTENER => self.accept(now),
+            MAILBOX => self.obey(now),
+            link if link >= LINKS => self.hear((link - LINKS) as u32, event, now),
+            conn => self.serve(event, conn as u32 & 0xFF_FFFF, now),
+        }
+    }
+
+    fn accept(&mut self, now: Now) {
+        let Some(listener) = &mut self.listener else { return };
+        let (machine, sockets, poller) = (&mut self.machine, &mut self.io.sockets, &self.poller);
+        let mut broken = Vec::new();
+        let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
+            let Some((index, generation)) = machine.accept(now) else { return };
+            let token = Token(usize::from(generation) << 24 | index as usize);
+            if let Err(error) = sockets.adopt(index, stream, poller.registry(), token) {
+                tracing::debug!(%peer, %error, "cannot take a connection in");
+                broken.push(index);
+            }
+        });
+        if accepted.shed > 0 {
+            tracing::warn!("no descriptor is left: connections are turned away");
+        }
+        self.shed += accepted.shed as u64;
+        if accepted.more {
+            self.poller.again(Token(LISTENER));
+        }
+        for index in broken {
+            self.tell(now, Input::Gone { index, reason: CloseReason::PeerReset });
+        }
+    }
+
+    fn obey(&mut self, now: Now) {
+        while let Ok(Command::Shutdown) = self.commands.try_recv() {
+            self.stopping = true;
+            self.listener = None;
+            self.tell(now, Input::Shutdown);
+        }
+    }
+
+    /// Reads from a client while it has something, up to the budget.
+    fn serve(&mut self, event: Ready, index: u32, now: Now) {
+        if event.writable {
+            self.io.sockets.writable(index);
+        }
+        if !event.readable && !event.hung_up {
+            return;
+        }
+        for _ in 0..READS_PER_TURN {
+            let appetite = self.machine.appetite(index);
+            if appetite == 0 || !self.io.sockets.is_open(index) {
+                return;
+            }
+            let received = self.scratch.receive(&mut self.io.sockets, index, appetite, event.hung_up);
+            self.io.consumed = 0;
+            if !self.scratch.bytes().is_empty() {
+                let input = Input::Received { index, bytes: self.scratch.bytes() };
+                no_link(self.machine.handle(now, input, &mut self.io));
+            }
+            self.scratch.keep(&mut self.io.sockets, index, self.io.consumed);
+            let reason = match received {
+                Received::More => continue,
+                Received::Drained | Received::Nothing => return,
+                Received::Closed => CloseReason::PeerClosed,
+                Received::Broken => CloseReason::PeerReset,
+            };
+            return self.tell(now, Input::Gone { index, reason });
+        }
+        self.poller.again(event.token);
+    }
+
+    /// Reads from a shard while it has something, up to the budget.
+    fn hear(&mut self, shard: u32, event: Ready, now: Now) {
+        let Some(dialer) = self.dialers.get_mut(shard as usize) else { return };
+        if dialer.ready(event, now) {
+            no_link(self.machine.handle(now, Input::Connected { shard }, &mut self.io));
+        }
+        if !event.readable && !event.hung_up {
+            return;
+        }
+        for _ in 0..LINK_READS_PER_TURN {
+            let Some(link) = self.dialers.get_mut(shard as usize).and_then(Dialer::link) else { return };
+            let filled = match link.fill(event.hung_up) {
+                Ok(filled) => filled,
+                Err(error) => return self.lose(shard, &error, now),
+            };
+            loop {
+                let (kind, body) = match link.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(error) => return self.lose(shard, &error, now),
+                };
+                let input = Input::FromState { shard, kind, body };
+                if let Err(error) = self.machine.handle(now, input, &mut self.io) {
+                    return self.lose(shard, &error, now);
+                }
+            }
+            if let Some(count) = self.io.shards.take() {
+                return self.dial(count);
+            }
+            if filled == Filled::Drained {
+                return self.dialers[shard as usize].proved();
+            }
+        }
+        self.poller.again(event.token);
+    }
+
+    /// Begins anew with links to so many shards.
+    fn dial(&mut self, count: u32) {
+        let Settings { gateway, reactor, boot_epoch, .. } = self.settings;
+        let seed = boot_epoch ^ u64::from(gateway) << 32 ^ u64::from(reactor) << 24;
+        let dialer =
+            |shard| Dialer::new(self.state, Token(LINKS + shard as usize), seed ^ u64::from(shard) << 48);
+        self.dialers = (0..count).map(dialer).collect();
+        self.io.frames.resize_with(count as usize, Vec::new);
+    }
+
+    fn lose(&mut self, shard: u32, why: &dyn std::error::Error, now: Now) {
+        tracing::warn!(shard, address = %self.state, %why, "lost the link to a state shard");
+        self.counters.links_lost.add(1);
+        self.dialers[shard as usize].lost(now);
+        self.tell(now, Input::Disconnected { shard });
+    }
+
+    fn expire(&mut self, now: Now) {
+        self.machine.expire(now, &mut self.io);
+        for dialer in &mut self.dialers {
+            dialer.expire(now, self.poller.registry());
+        }
+        if self
+            .listener
+            .as_ref()
+            .is_some_and(|listener| listener.next_deadline().is_some_and(|at| at <= now.mono_ms))
+        {
+            self.accept(now);
+        }
+    }
+
+    /// The turn's end: one write for each client that has something, then one for each link, which may carry what the first ones told.
+    fn flush(&mut self, now: Now) {
+        let mut told = std::mem::take(&mut self.told);
+        self.io.sockets.flush(&mut told);
+        for (index, flushed) in told.drain(..) {
+            let input = match flushed {
+                Flushed::Blocked => Input::Blocked { index },
+                Flushed::Drained => Input::Drained { index },
+                Flushed::Broken => Input::Gone { index, reason: CloseReason::PeerReset },
+            };
+            self.tell(now, input);
+        }
+        self.told = told;
+        for shard in 0..self.dialers.len() {
+            let Some(link) = self.dialers[shard].link() else { continue };
+            match link.flush(&mut self.io.frames[shard]) {
+                Ok(bytes) => self.tell(now, Input::Backlog { shard: shard as u32, bytes }),
+                Err(error) => self.lose(shard as u32, &error, now),
+            }
+        }
+        for index in self.io.resumed.drain(..) {
+            self.poller.again(Token(index as usize));
+        }
+    }
+
+    fn tell(&mut self, now: Now, input: Input<'_>) {
+        no_link(self.machine.handle(now, input, &mut self.io));
+    }
+}
+
+/// Only a frame from a shard can be a shard's fault.
+fn no_link(result: Result<(), LinkError>) {
+    debug_assert!(result.is_ok(), "{result:?}");
+}

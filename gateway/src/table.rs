@@ -1,0 +1,161 @@
+//! The table of connections: all the state that a gateway has. Owns indices and generations, and 16 bytes a connection; what becomes of a connection is
+//! decided in `machine` and `receive`.
+
+use proto::ids::{ConnId, ConnParts, Slot};
+use proto::limits::CONNECTIONS_PER_REACTOR_MAX;
+use proto::link::Form;
+use proto::packet::Codec;
+use proto::ws::Receiver;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The index is not in use.
+    Free,
+    /// The first bytes are awaited, or the rest of an upgrade request.
+    Sniffing,
+    /// The first packet is awaited.
+    First,
+    /// It has a name, and the state server knows it.
+    Open,
+    /// Nothing more is read or sent; the client is given time to see the end.
+    Closing,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// What the WebSocket codec must remember of a message that is not yet whole.
+    pub(crate) receiver: Option<Box<Receiver>>,
+    pub(crate) generation: u16,
+    pub(crate) slot: Slot,
+    pub(crate) stage: Stage,
+    pub(crate) codec: Codec,
+    pub(crate) tcp: bool,
+    /// It is not read from until its shard can take more; it stands in that shard's list.
+    pub(crate) waiting: bool,
+}
+
+const _: () = assert!(size_of::<Conn>() <= 24);
+
+impl Conn {
+    pub(crate) fn form(&self) -> Form {
+        Form { codec: self.codec, tcp: self.tcp }
+    }
+}
+
+/// All connections of one reactor.
+#[derive(Debug)]
+pub(crate) struct Table {
+    gateway: u16,
+    reactor: u8,
+    conns: Vec<Conn>,
+    free: Vec<u32>,
+}
+
+impl Table {
+    pub(crate) fn new(gateway: u16, reactor: u8) -> Self {
+        Self { gateway, reactor, conns: Vec::new(), free: Vec::new() }
+    }
+
+    /// Takes an index into use; `None` if all are.
+    pub(crate) fn insert(&mut self) -> Option<(u32, &mut Conn)> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.conns.len() < CONNECTIONS_PER_REACTOR_MAX => {
+                self.conns.push(Conn {
+                    receiver: None,
+                    generation: 0,
+                    slot: Slot(0),
+                    stage: Stage::Free,
+                    codec: Codec::Proto,
+                    tcp: false,
+                    waiting: false,
+                });
+                self.conns.len() as u32 - 1
+            }
+            None => return None,
+        };
+        let conn = &mut self.conns[index as usize];
+        conn.stage = Stage::Sniffing;
+        Some((index, conn))
+    }
+
+    /// Gives an index back; its next use has another generation.
+    pub(crate) fn remove(&mut self, index: u32) {
+        let conn = &mut self.conns[index as usize];
+        debug_assert_ne!(conn.stage, Stage::Free, "index {index} is given back twice");
+        let generation = (conn.generation + 1) & 0xFFF;
+        *conn = Conn {
+            receiver: None,
+            generation,
+            slot: Slot(0),
+            stage: Stage::Free,
+            codec: Codec::Proto,
+            tcp: false,
+            waiting: false,
+        };
+        self.free.push(index);
+    }
+
+    /// The connection at an index that is in use.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Conn> {
+        self.conns.get_mut(index as usize).filter(|conn| conn.stage != Stage::Free)
+    }
+
+    /// See [`Table::get_mut`].
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&Conn> {
+        self.conns.get(index as usize).filter(|conn| conn.stage != Stage::Free)
+    }
+
+    /// The open connection of this full name: none if the index has been used anew since, or the name is another reactor's.
+    #[inline]
+    pub(crate) fn open(&self, id: ConnId) -> Option<&Conn> {
+        let conn = self.conns.get(id.index() as usize).filter(|conn| conn.stage == Stage::Open)?;
+        (self.name(id.index(), conn) == id).then_some(conn)
+    }
+
+    /// The name of a connection, which means something once its slot is known.
+    #[inline]
+    pub(crate) fn name(&self, index: u32, conn: &Conn) -> ConnId {
+        let Conn { slot, generation, .. } = *conn;
+        ConnId::new(ConnParts { gateway: self.gateway, reactor: self.reactor, slot, generation, index })
+    }
+
+    /// All connections, with their indices.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Conn)> {
+        self.conns
+            .iter()
+            .enumerate()
+            .filter(|(_, conn)| conn.stage != Stage::Free)
+            .map(|(i, conn)| (i as u32, conn))
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.conns.len() - self.free.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_dies_with_its_connection_though_the_index_lives_on() {
+        let mut table = Table::new(1, 2);
+        let (index, conn) = table.insert().unwrap();
+        (conn.slot, conn.stage) = (Slot(7), Stage::Open);
+        let name = table.name(index, table.get(index).unwrap());
+        assert!(table.open(name).is_some());
+        table.remove(index);
+        assert!(table.open(name).is_none() && table.get(index).is_none());
+        let (again, conn) = table.insert().unwrap();
+        (conn.slot, conn.stage) = (Slot(7), Stage::Open);
+        assert_eq!(again, index);
+        assert!(table.open(name).is_none());
+        assert_eq!(table.len(), 1);
+    }
+}
