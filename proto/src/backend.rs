@@ -2,6 +2,7 @@
 //! the checks; leaves what they cause to the machines.
 
 use prost::Message as _;
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::r#gen::backend as wire;
 use crate::ids::{ConversationId, DeviceId, Uid};
@@ -106,6 +107,19 @@ pub fn to_logic(out: &mut Vec<u8>, message: FromState) {
             frame(out, REQUEST, |out| body.encode_raw(out));
         }
     }
+}
+
+/// Appends a [`FromState::Request`] whose parts stay where they are: the shard's hot path. `uid` and `device` are those of a login, so they are checked.
+pub fn request(out: &mut Vec<u8>, call: u64, uid: &str, device: &str, packet: &[u8]) {
+    frame(out, REQUEST, |out| {
+        encode_key(1, WireType::Varint, out);
+        encode_varint(call, out);
+        for (number, bytes) in [(2, uid.as_bytes()), (3, device.as_bytes()), (4, packet)] {
+            encode_key(number, WireType::LengthDelimited, out);
+            encode_varint(bytes.len() as u64, out);
+            out.extend_from_slice(bytes);
+        }
+    });
 }
 
 /// Appends a [`FromLogic`] frame. A push has at most [`PUSH_TARGETS_MAX`] targets.
@@ -239,6 +253,10 @@ mod tests {
             let (kind, body) = sent(|out| to_logic(out, message.clone()));
             assert_eq!(FromState::decode(kind, &body), Ok(message));
         }
+        let (kind, body) = sent(|out| request(out, 2, "alice", "phone", &[1, 2]));
+        let packet = vec![1, 2];
+        let borrowed = FromState::Request { call: 2, uid: uid.clone(), device: device.clone(), packet };
+        assert_eq!(FromState::decode(kind, &body), Ok(borrowed));
         let push = Push {
             targets: vec![(uid.clone(), Some(device)), (uid, None)],
             packet: vec![3],

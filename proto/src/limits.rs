@@ -116,6 +116,8 @@ pub const RECONNECT_BASE: Duration = Duration::from_millis(200);
 pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// A login waits this long for logic, then it is refused as unavailable.
 pub const ATTACH_DEADLINE: Duration = Duration::from_secs(5);
+/// The clock of who issues tokens may be so much ahead of ours before a token counts as not valid yet.
+pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 const _: () = assert!(HEARTBEAT_DEADLINE.as_secs() > 2 * HEARTBEAT_INTERVAL.as_secs());
 const _: () = assert!(ACK_EVERY * 4 <= IN_FLIGHT_MAX, "acks come well before the queue is full");
@@ -162,6 +164,8 @@ pub const CLIENT_EARLY_MAX: usize = 256;
 pub const CLIENT_EARLY_BYTES_MAX: usize = 1024 * 1024;
 /// Conversations whose place a client remembers; then the one longest unheard of is forgotten.
 pub const CLIENT_CONVERSATIONS_MAX: usize = 4096;
+/// Events that wait for an app to take them; then its client stands still.
+pub const CLIENT_EVENTS_MAX: usize = 4096;
 /// A client waits this long for the answer to its login: longer than the server waits for logic.
 pub const CLIENT_LOGIN_PATIENCE: Duration = Duration::from_secs(10);
 /// … for the server's close after a logout.

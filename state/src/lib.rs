@@ -1,1 +1,4 @@
-//! placeholder
+//! The state server: holds the sessions.
+
+pub mod token;
+pub mod wheel;

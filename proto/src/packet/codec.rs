@@ -31,6 +31,13 @@ pub fn to_json(packet: &[u8], out: &mut Vec<u8>) -> Result<(), PacketError> {
     Ok(())
 }
 
+/// Appends the protobuf form of a packet from a client that is in JSON form. Only its shape is checked, as [`super::peek_client`] does for the other form.
+pub fn to_proto(packet: &[u8], out: &mut Vec<u8>) -> Result<(), PacketError> {
+    let packet = parse::<wire::ClientPacket>(Codec::Json, packet)?;
+    write(Codec::Proto, &packet, out);
+    Ok(())
+}
+
 fn parse<T>(codec: Codec, bytes: &[u8]) -> Result<T, PacketError>
 where
     T: prost::Message + Default + serde::de::DeserializeOwned,

@@ -282,7 +282,7 @@ impl TryFrom<wire::Refused> for Refused {
     }
 }
 
-fn refused_code(code: i32) -> Result<RefusedCode, PacketError> {
+pub(super) fn refused_code(code: i32) -> Result<RefusedCode, PacketError> {
     use wire::RefusedCode as Wire;
     Ok(match Wire::try_from(code) {
         Ok(Wire::Invalid) => RefusedCode::Invalid,

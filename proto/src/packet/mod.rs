@@ -13,8 +13,8 @@ mod tests;
 
 use std::fmt;
 
-pub use codec::{decode_client, decode_server, encode_client, encode_server, to_json};
-pub use peek::{ClientKind, Peek, peek_client};
+pub use codec::{decode_client, decode_server, encode_client, encode_server, to_json, to_proto};
+pub use peek::{ClientKind, Peek, peek_client, peek_refused};
 pub use splice::{prefix, shared};
 
 use crate::ids::{ConversationId, DeviceId, Uid};

@@ -1,7 +1,7 @@
 //! What a shard needs of an uplink packet in protobuf form, read without decoding or allocating: its client_id, its kind, and where its body lies.
 //! Owns the walk over the top-level fields (<https://protobuf.dev/programming-guides/encoding/>); leaves the inside of the body to who executes it.
 
-use super::PacketError;
+use super::{PacketError, RefusedCode};
 
 /// The kinds of packet that a client sends, by their field number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,27 @@ pub fn peek_client(packet: &[u8]) -> Result<Peek<'_>, PacketError> {
     let Some((kind, body)) = found else { return Err(PacketError::new("packet", "has no body")) };
     super::convert::check_client_id(client_id, kind)?;
     Ok(Peek { client_id, kind, body })
+}
+
+/// Whether a packet from the edge, in protobuf form, is a refusal, and with which code; the rest of it is not looked at.
+pub fn peek_refused(packet: &[u8]) -> Option<RefusedCode> {
+    let body = find(packet, 11)?;
+    let Value::Bytes(body) = body else { return None };
+    match find(body, 1) {
+        Some(Value::Varint(code)) => super::convert::refused_code(i32::try_from(code).ok()?).ok(),
+        _ => None,
+    }
+}
+
+fn find(bytes: &[u8], wanted: u64) -> Option<Value<'_>> {
+    let mut at = 0;
+    while at < bytes.len() {
+        match field(bytes, &mut at).ok()? {
+            (number, value) if number == wanted => return Some(value),
+            _ => {}
+        }
+    }
+    None
 }
 
 enum Value<'a> {

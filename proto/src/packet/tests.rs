@@ -172,6 +172,22 @@ proptest! {
     }
 
     #[test]
+    fn a_json_packet_becomes_its_protobuf_form(packet in any_client_packet()) {
+        let mut bytes = Vec::new();
+        to_proto(&client_bytes(Codec::Json, &packet), &mut bytes).unwrap();
+        prop_assert_eq!(decode_client(Codec::Proto, &bytes), Ok(packet));
+    }
+
+    #[test]
+    fn a_peek_for_a_refusal_sees_what_decoding_would(packet in any_server_packet()) {
+        let code = match &packet.body {
+            ServerBody::Refused(refused) => Some(refused.code),
+            _ => None,
+        };
+        prop_assert_eq!(peek_refused(&server_bytes(Codec::Proto, &packet)), code);
+    }
+
+    #[test]
     fn a_peek_at_a_damaged_packet_agrees_with_decoding_where_both_succeed(
         packet in any_client_packet(), place: prop::sample::Index, value: u8, cut: prop::sample::Index,
     ) {
@@ -188,6 +204,7 @@ proptest! {
         for codec in CODECS {
             let _ = decode_client(codec, &bytes);
             let _ = decode_server(codec, &bytes);
+            let _ = peek_refused(&bytes);
             let _ = shared(codec, &bytes, &mut Vec::new());
         }
     }
