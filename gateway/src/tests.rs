@@ -278,7 +278,7 @@ fn each_breach_ends_with_its_reason() {
         (giant_tcp, CloseReason::TooBig),
         (json(b"\x81\x02hi".to_vec()), CloseReason::FrameProtocol),
         (json(text(b"\xFF")), CloseReason::FrameUtf8),
-        (json(b"\x81\xFE\xFF\xFF".to_vec()), CloseReason::TooBig),
+        (json(b"\x81\xFE\xFF\xFFmask".to_vec()), CloseReason::TooBig),
         (json(masked(Opcode::Binary, b"{}")), CloseReason::WrongType),
         (json(masked(Opcode::Close, &1000u16.to_be_bytes())), CloseReason::PeerClosed),
     ] {
