@@ -1,0 +1,78 @@
+//! The tables of the store and every statement on them. Owns the layout on disk and its version; a change is a new entry in [`MIGRATIONS`],
+//! never a change of one that was released.
+
+/// What an SQLite file of ours is marked with: "HOLD".
+pub(super) const APPLICATION_ID: i32 = 0x484F_4C44;
+
+/// What turns a store of version n into one of version n + 1; an empty file is version 0.
+pub(super) const MIGRATIONS: [&str; 1] = [V1];
+
+/// * Rows that are written with each message refer to others by integers. References are not enforced: a look-up for each would cost more
+///   than it could find, since all of them are made by this crate.
+/// * `members.number` is the place in the order of uids; `messages.sender` is such a number.
+/// * `messages.body` is TEXT for a text and BLOB for data.
+/// * The last message of a conversation and the last outcome of a device are what the next one counts from: they must never be deleted.
+const V1: &str = "
+    CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE members (
+        conversation INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        uid TEXT NOT NULL,
+        PRIMARY KEY (conversation, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE messages (
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        sender INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        body ANY NOT NULL,
+        PRIMARY KEY (conversation, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE devices (
+        id INTEGER PRIMARY KEY,
+        uid TEXT NOT NULL,
+        device TEXT NOT NULL,
+        UNIQUE (uid, device)
+    ) STRICT;
+    CREATE TABLE outcomes (
+        device INTEGER NOT NULL,
+        client_id INTEGER NOT NULL,
+        digest INTEGER NOT NULL,
+        reply BLOB NOT NULL,
+        PRIMARY KEY (device, client_id)
+    ) STRICT, WITHOUT ROWID;
+";
+
+pub(super) const FIND_DEVICE: &str = "
+    SELECT id, ifnull((SELECT max(client_id) FROM outcomes WHERE outcomes.device = devices.id), 0)
+    FROM devices WHERE uid = ?1 AND device = ?2";
+pub(super) const ADD_DEVICE: &str = "INSERT INTO devices (uid, device) VALUES (?1, ?2)";
+
+pub(super) const FIND_OUTCOME: &str =
+    "SELECT digest, reply FROM outcomes WHERE device = ?1 AND client_id = ?2";
+pub(super) const ADD_OUTCOME: &str =
+    "INSERT INTO outcomes (device, client_id, digest, reply) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const PRUNE_OUTCOMES: &str = "DELETE FROM outcomes WHERE device = ?1 AND client_id <= ?2";
+
+/// id, head, time of the head; 0 for both where there is no message.
+pub(super) const FIND_CONVERSATION: &str = "
+    SELECT conversations.id, ifnull(seq, 0), ifnull(time_ms, 0)
+    FROM conversations LEFT JOIN messages
+        ON conversation = conversations.id
+        AND seq = (SELECT max(seq) FROM messages WHERE conversation = conversations.id)
+    WHERE name = ?1";
+pub(super) const ADD_CONVERSATION: &str = "INSERT INTO conversations (name) VALUES (?1)";
+pub(super) const FIND_MEMBERS: &str = "SELECT uid FROM members WHERE conversation = ?1 ORDER BY number";
+pub(super) const ADD_MEMBER: &str = "INSERT INTO members (conversation, number, uid) VALUES (?1, ?2, ?3)";
+
+pub(super) const ADD_MESSAGE: &str =
+    "INSERT INTO messages (conversation, seq, sender, time_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(super) const READ_ON: &str = "
+    SELECT seq, sender, time_ms, body FROM messages
+    WHERE conversation = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+pub(super) const READ_BACK: &str = "
+    SELECT seq, sender, time_ms, body FROM messages
+    WHERE conversation = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";

@@ -1,0 +1,272 @@
+//! One suite for every engine: what `Store` promises, and nothing that only one of them does.
+#![allow(clippy::unwrap_used, reason = "a failed helper fails the test")]
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use logic::Device;
+use logic::store::memory::MemoryStore;
+use logic::store::sqlite::{Options, SqliteStore};
+use logic::store::{Conversation, Outcome, Piece, Store};
+use proto::ids::{ConversationId, Uid};
+use proto::limits::OUTCOMES_KEPT;
+use proto::packet::{Body, Message};
+use tempfile::TempDir;
+
+/// A store that can lose power.
+trait Engine: Sized {
+    type Store: Store;
+    fn new() -> Self;
+    fn store(&mut self) -> &mut Self::Store;
+    fn lose_power(&mut self);
+}
+
+struct Memory(MemoryStore);
+
+impl Engine for Memory {
+    type Store = MemoryStore;
+    fn new() -> Self {
+        Self(MemoryStore::default())
+    }
+    fn store(&mut self) -> &mut MemoryStore {
+        &mut self.0
+    }
+    fn lose_power(&mut self) {
+        self.0.crash();
+    }
+}
+
+struct Sqlite(Option<SqliteStore>, TempDir);
+
+impl Sqlite {
+    fn open(folder: &TempDir) -> SqliteStore {
+        let options = Options { cache_bytes: 1 << 20, checkpoint_pages: 64 };
+        SqliteStore::open(&folder.path().join("store.db"), options).unwrap()
+    }
+}
+
+impl Engine for Sqlite {
+    type Store = SqliteStore;
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self(Some(Self::open(&folder)), folder)
+    }
+    fn store(&mut self) -> &mut SqliteStore {
+        self.0.as_mut().unwrap()
+    }
+    fn lose_power(&mut self) {
+        self.0 = None;
+        self.0 = Some(Self::open(&self.1));
+    }
+}
+
+fn uid(name: &str) -> Uid {
+    name.parse().unwrap()
+}
+
+fn device(name: &str) -> Device {
+    Device { uid: uid("alice"), device: name.parse().unwrap() }
+}
+
+fn members(names: &[&str]) -> Arc<[Uid]> {
+    names.iter().map(|name| uid(name)).collect()
+}
+
+fn group() -> ConversationId {
+    "g.club".parse().unwrap()
+}
+
+fn message(seq: u64, sender: &str) -> Message {
+    let body = match seq % 3 {
+        0 => Body::Data(vec![0, 255, seq as u8]),
+        1 => Body::Text(format!("number {seq} \u{0} ünd")),
+        _ => Body::Text(String::new()),
+    };
+    Message { conversation: group(), seq, sender: uid(sender), to: None, time_ms: 1000 + seq, body }
+}
+
+fn outcome(client_id: u64) -> Outcome {
+    Outcome { digest: u64::MAX - client_id, reply: vec![client_id as u8; 3] }
+}
+
+fn read(store: &mut impl Store, piece: Piece) -> Vec<Message> {
+    let mut found = Vec::new();
+    let take = &mut |message| {
+        found.push(message);
+        ControlFlow::Continue(())
+    };
+    store.messages(&group(), piece, take).unwrap();
+    found
+}
+
+fn seqs(store: &mut impl Store, piece: Piece) -> Vec<u64> {
+    read(store, piece).into_iter().map(|message| message.seq).collect()
+}
+
+fn what_is_written_is_read_back<E: Engine>() {
+    let mut engine = E::new();
+    let store = engine.store();
+    assert_eq!(store.conversation(&group()).unwrap(), None);
+    store.create(&group(), members(&["alice", "bob"])).unwrap();
+    let empty = Conversation { head: 0, head_ms: 0, members: members(&["alice", "bob"]) };
+    assert_eq!(store.conversation(&group()).unwrap(), Some(empty));
+    assert_eq!(read(store, Piece::Back { from: 0, limit: 9 }), []);
+    let log: Vec<_> = (1..=6).map(|seq| message(seq, if seq % 2 == 0 { "alice" } else { "bob" })).collect();
+    log.iter().for_each(|message| store.append(message).unwrap());
+    let full = Conversation { head: 6, head_ms: 1006, members: members(&["alice", "bob"]) };
+    assert_eq!(store.conversation(&group()).unwrap(), Some(full.clone()));
+    assert_eq!(read(store, Piece::On { from: 1, limit: 99 }), log);
+    store.commit().unwrap();
+    engine.lose_power();
+    let store = engine.store();
+    assert_eq!(store.conversation(&group()).unwrap(), Some(full));
+    assert_eq!(read(store, Piece::On { from: 1, limit: 99 }), log);
+}
+
+fn a_piece_has_a_direction_a_limit_and_holes<E: Engine>() {
+    let mut engine = E::new();
+    let store = engine.store();
+    store.create(&group(), members(&["alice"])).unwrap();
+    for seq in [1, 2, 5, 6, 9] {
+        store.append(&message(seq, "alice")).unwrap();
+    }
+    assert_eq!(seqs(store, Piece::On { from: 2, limit: 3 }), [2, 5, 6]);
+    assert_eq!(seqs(store, Piece::On { from: 3, limit: 9 }), [5, 6, 9]);
+    assert!(seqs(store, Piece::On { from: u64::MAX, limit: 9 }).is_empty());
+    assert_eq!(seqs(store, Piece::Back { from: 9, limit: 2 }), [9, 6]);
+    assert_eq!(seqs(store, Piece::Back { from: 4, limit: 9 }), [2, 1]);
+    let mut seen = 0;
+    let take = &mut |_| {
+        seen += 1;
+        if seen == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    store.messages(&group(), Piece::On { from: 1, limit: 9 }, take).unwrap();
+    assert_eq!(seen, 2);
+}
+
+fn a_single_chat_says_to_whom<E: Engine>() {
+    let mut engine = E::new();
+    let store = engine.store();
+    let (alice, bob) = (uid("alice"), uid("bob"));
+    let id = ConversationId::single(&alice, &bob);
+    store.create(&id, members(&["alice", "bob"])).unwrap();
+    let said = Message { conversation: id.clone(), to: Some(alice), ..message(1, "bob") };
+    store.append(&said).unwrap();
+    let mut found = Vec::new();
+    let take = &mut |message| {
+        found.push(message);
+        ControlFlow::Continue(())
+    };
+    store.messages(&id, Piece::On { from: 1, limit: 9 }, take).unwrap();
+    assert_eq!(found, [said]);
+}
+
+fn outcomes_are_kept_as_long_as_promised<E: Engine>() {
+    let mut engine = E::new();
+    let store = engine.store();
+    assert_eq!(store.last_client_id(&device("phone")).unwrap(), 0);
+    assert_eq!(store.outcome(&device("phone"), 1).unwrap(), None);
+    let last = OUTCOMES_KEPT * 2 + 100;
+    for client_id in 1..=last {
+        store.keep_outcome(&device("phone"), client_id, &outcome(client_id)).unwrap();
+    }
+    store.commit().unwrap();
+    engine.lose_power();
+    let store = engine.store();
+    assert_eq!(store.last_client_id(&device("phone")).unwrap(), last);
+    assert_eq!(store.last_client_id(&device("tablet")).unwrap(), 0);
+    for client_id in last - OUTCOMES_KEPT + 1..=last {
+        assert_eq!(store.outcome(&device("phone"), client_id).unwrap(), Some(outcome(client_id)));
+    }
+    assert_eq!(store.outcome(&device("phone"), 1).unwrap(), None);
+    assert_eq!(store.outcome(&device("phone"), last + 1).unwrap(), None);
+}
+
+fn what_is_not_committed_is_lost<E: Engine>(lose: fn(&mut E)) {
+    let mut engine = E::new();
+    let store = engine.store();
+    store.create(&group(), members(&["alice"])).unwrap();
+    store.append(&message(1, "alice")).unwrap();
+    store.keep_outcome(&device("phone"), 1, &outcome(1)).unwrap();
+    store.commit().unwrap();
+
+    let other: ConversationId = "g.other".parse().unwrap();
+    store.create(&other, members(&["alice"])).unwrap();
+    store.append(&message(2, "alice")).unwrap();
+    store.keep_outcome(&device("phone"), 2, &outcome(2)).unwrap();
+    store.keep_outcome(&device("tablet"), 1, &outcome(1)).unwrap();
+    assert_eq!(store.last_client_id(&device("phone")).unwrap(), 2);
+    lose(&mut engine);
+
+    let store = engine.store();
+    assert_eq!(store.conversation(&other).unwrap(), None);
+    assert_eq!(store.conversation(&group()).unwrap().unwrap().head, 1);
+    assert_eq!(seqs(store, Piece::On { from: 1, limit: 9 }), [1]);
+    assert_eq!(store.last_client_id(&device("phone")).unwrap(), 1);
+    assert_eq!(store.last_client_id(&device("tablet")).unwrap(), 0);
+    assert_eq!(store.outcome(&device("phone"), 2).unwrap(), None);
+
+    store.append(&message(2, "alice")).unwrap();
+    store.keep_outcome(&device("phone"), 2, &outcome(7)).unwrap();
+    store.keep_outcome(&device("tablet"), 1, &outcome(8)).unwrap();
+    store.create(&other, members(&["bob"])).unwrap();
+    store.commit().unwrap();
+    engine.lose_power();
+    let store = engine.store();
+    assert_eq!(store.outcome(&device("phone"), 2).unwrap(), Some(outcome(7)));
+    assert_eq!(store.outcome(&device("tablet"), 1).unwrap(), Some(outcome(8)));
+    assert_eq!(store.conversation(&other).unwrap().unwrap().members, members(&["bob"]));
+}
+
+fn a_conversation_is_made_once_and_its_log_only_grows<E: Engine>() {
+    let mut engine = E::new();
+    let store = engine.store();
+    store.create(&group(), members(&["alice"])).unwrap();
+    store.append(&message(3, "alice")).unwrap();
+    store.commit().unwrap();
+    assert!(!store.create(&group(), members(&["bob"])).unwrap_err().is_transient());
+    store.rollback().unwrap();
+    assert!(!store.append(&message(3, "alice")).unwrap_err().is_transient());
+    store.rollback().unwrap();
+    assert_eq!(store.conversation(&group()).unwrap().unwrap().head, 3);
+}
+
+macro_rules! suite {
+    ($module:ident, $engine:ty) => {
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn what_is_written_is_read_back() {
+                super::what_is_written_is_read_back::<$engine>();
+            }
+            #[test]
+            fn a_piece_has_a_direction_a_limit_and_holes() {
+                super::a_piece_has_a_direction_a_limit_and_holes::<$engine>();
+            }
+            #[test]
+            fn a_single_chat_says_to_whom() {
+                super::a_single_chat_says_to_whom::<$engine>();
+            }
+            #[test]
+            fn outcomes_are_kept_as_long_as_promised() {
+                super::outcomes_are_kept_as_long_as_promised::<$engine>();
+            }
+            #[test]
+            fn what_is_not_committed_is_lost_with_power() {
+                super::what_is_not_committed_is_lost::<$engine>(Engine::lose_power);
+            }
+            #[test]
+            fn what_is_not_committed_is_lost_by_rollback() {
+                super::what_is_not_committed_is_lost::<$engine>(|engine| engine.store().rollback().unwrap());
+            }
+            #[test]
+            fn a_conversation_is_made_once_and_its_log_only_grows() {
+                super::a_conversation_is_made_once_and_its_log_only_grows::<$engine>();
+            }
+        }
+    };
+}
+
+suite!(memory, Memory);
+suite!(sqlite, Sqlite);
