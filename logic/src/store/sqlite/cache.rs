@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn a_heavy_entry_pushes_out_light_ones() {
         let mut cache = Cache::new(8);
-        (0..4).for_each(|key| _ = cache.insert(key, (), 1));
+        for key in 0..4 {
+            cache.insert(key, (), 1);
+        }
         cache.insert(10, (), 4);
         cache.insert(11, (), 4);
         assert_eq!(cache.get(&0), None);
