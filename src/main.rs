@@ -1,1 +1,47 @@
-fn main() {}
+//! The `holdfast` binary. Owns the command line, signals, logging and what is printed; leaves everything else to the crates.
+
+mod failure;
+mod gateway;
+mod logging;
+mod server;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+
+use crate::failure::Failure;
+
+/// A subcommand: its command line, and what it does.
+type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
+
+/// What `holdfast` can do.
+const SUBCOMMANDS: [Subcommand; 1] = [(gateway::command, gateway::run)];
+
+fn main() -> ExitCode {
+    let given = command_line().get_matches();
+    let chosen = SUBCOMMANDS
+        .iter()
+        .find_map(|(command, run)| given.subcommand_matches(command().get_name()).map(|given| run(given)));
+    match chosen {
+        None | Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(failure)) => failure.report(),
+    }
+}
+
+fn command_line() -> Command {
+    Command::new("holdfast")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("An edge for long connections that never hangs up")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(SUBCOMMANDS.map(|(command, _)| command()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command_line().debug_assert();
+    }
+}
