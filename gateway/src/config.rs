@@ -4,10 +4,34 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::limits;
+use settings::{ByteSize, Setting};
+
+use crate::Mode;
+
+impl Setting for Mode {
+    const KIND: &'static str = "MODE";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "relay" => Ok(Self::Relay),
+            "echo" => Ok(Self::Echo),
+            _ => Err("is no mode (expected relay or echo)".into()),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Relay => "relay".into(),
+            Self::Echo => "echo".into(),
+        }
+    }
+}
 
 settings::settings! {
     /// What the gateway is told by its operator.
     pub struct Config in "gateway" {
+        /// What is done with messages: `relay` hands them to the state server, `echo` sends each one back, for measuring and conformance.
+        mode: Mode = Mode::Relay,
         /// Address for clients: WebSocket and raw TCP on one port.
         listen: SocketAddr = "127.0.0.1:7400",
         /// Address of the admin pages.
@@ -20,7 +44,20 @@ settings::settings! {
         reactors: u32 [0..=64] = 0,
         /// From accept to the end of the first packet.
         handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
+        /// Bytes of one message. Only an echo may take more than 64 KiB.
+        message_bytes: ByteSize ["8KiB"..="256MiB"] = ByteSize(limits::PACKET_BYTES_MAX),
+        /// Fragments of one message, empty ones counted.
+        fragments: u32 [1..=1_000_000] = limits::FRAGMENTS_MAX,
         /// How long clients have to leave when the gateway is stopped.
         shutdown_deadline: Duration ["0s"..="10m"] = Duration::from_secs(2),
     }
+    check check
+}
+
+fn check(config: &Config) -> Vec<(&'static str, String)> {
+    let mut wrong = Vec::new();
+    if config.mode == Mode::Relay && config.message_bytes.0 > limits::PACKET_BYTES_MAX {
+        wrong.push(("message_bytes", "is over 64KiB, which only mode = \"echo\" may take".into()));
+    }
+    wrong
 }

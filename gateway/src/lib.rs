@@ -4,10 +4,11 @@
 //! the bytes into packets, reads the first packet of a connection for its uid, and from then on moves packets between clients and state
 //! shards unread. It must never know a user, keep a timer of a session, keep a message, or read a packet after the first.
 //!
-//! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `links` (the shards),
+//! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `links` (the shards),
 //! `table` (the only state there is).
 
 mod config;
+mod echo;
 mod links;
 mod machine;
 mod receive;
@@ -17,7 +18,7 @@ mod table;
 mod tests;
 
 pub use config::Config;
-pub use machine::{Counts, Gateway, Settings};
+pub use machine::{Counts, Gateway, Mode, Settings};
 use proto::close::CloseReason;
 use proto::ids::ConnId;
 use std::net::SocketAddr;
@@ -86,6 +87,9 @@ pub trait Output {
 
     /// Send these parts, one after the other, to a client. Returns how many bytes now wait for it.
     fn send(&mut self, index: u32, parts: &[&[u8]]) -> usize;
+
+    /// Send `bytes` to a client, at once if nothing waits for it. Returns how many bytes now wait for it.
+    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize;
 
     /// End a client's connection once everything sent to it has left; the machine goes on to hold its index.
     fn finish(&mut self, index: u32);

@@ -18,9 +18,22 @@ use crate::{Input, LinkError, Output};
 /// How long a client may take to see the end of its connection, before the socket is closed under it.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// What is done with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They go to the state server, after a login.
+    Relay,
+    /// Each one is sent back by the gateway itself; there is no login and no state server.
+    Echo,
+}
+
 /// What a gateway is told at its birth.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// What is done with messages.
+    pub mode: Mode,
+    /// What is taken of a message after the first packet.
+    pub limits: ws::Limits,
     /// This gateway's number, 0 to 4095.
     pub gateway: u16,
     /// This reactor's number, 0 to 63.
@@ -69,6 +82,8 @@ pub struct Gateway {
     /// Receivers that are in no connection's use.
     #[expect(clippy::vec_box, reason = "the box itself is what a connection holds")]
     pub(crate) spare: Vec<Box<ws::Receiver>>,
+    pub(crate) mode: Mode,
+    pub(crate) limits: ws::Limits,
     handshake_deadline: Duration,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
     handshakes: Fifo,
@@ -79,8 +94,10 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway without connections that knows no shard yet.
     pub fn new(settings: Settings) -> Self {
-        let Settings { gateway, reactor, boot_epoch, handshake_deadline } = settings;
+        let Settings { mode, limits, gateway, reactor, boot_epoch, handshake_deadline } = settings;
         Self {
+            mode,
+            limits,
             table: Table::new(gateway, reactor),
             links: Links::new(gateway, reactor, boot_epoch),
             counts: Counts::default(),
@@ -123,7 +140,10 @@ impl Gateway {
     pub fn appetite(&mut self, index: u32) -> usize {
         let Some(conn) = self.table.get_mut(index) else { return 0 };
         match conn.stage {
-            Stage::Open if self.links.congested(conn.slot) => self.links.wait(index, conn),
+            Stage::Open if self.mode == Mode::Echo && conn.waiting => {}
+            Stage::Open if self.mode == Mode::Relay && self.links.congested(conn.slot) => {
+                self.links.wait(index, conn)
+            }
             Stage::Open | Stage::Closing | Stage::Free => return usize::MAX,
             Stage::Sniffing | Stage::First if !conn.waiting => {
                 return proto::limits::UPGRADE_HEAD_BYTES_MAX + proto::limits::LOGIN_PACKET_BYTES_MAX;
@@ -143,6 +163,7 @@ impl Gateway {
             Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
             Input::Gone { index, reason } => self.gone(index, reason, out),
             Input::Blocked { index } => self.flow(index, true, out),
+            Input::Drained { index } if self.mode == Mode::Echo => self.read_on(index, out),
             Input::Drained { index } => self.flow(index, false, out),
             Input::Connected { shard } => self.links.introduce(shard, &self.table, out),
             Input::Disconnected { shard } => self.links.disconnected(shard, out),

@@ -3,7 +3,7 @@
 
 use proto::close::CloseReason;
 use proto::ids::Slot;
-use proto::limits::{CLIENT_OUT_BYTES_MAX, FRAGMENTS_MAX, LOGIN_PACKET_BYTES_MAX, PACKET_BYTES_MAX};
+use proto::limits::{CLIENT_OUT_BYTES_MAX, FRAGMENTS_MAX, LOGIN_PACKET_BYTES_MAX};
 use proto::link::{self, Open};
 use proto::packet::{
     ClientBody, Codec, Direction, Refused, RefusedCode, ServerBody, ServerPacket, decode_client,
@@ -15,16 +15,14 @@ use proto::ws::upgrade::{self, UpgradeError};
 use proto::ws::{self, Limits, Opcode, Receiver, Role, Subprotocol};
 
 use crate::Output;
-use crate::machine::{Gateway, send};
+use crate::machine::{Gateway, Mode, send};
 use crate::table::Stage;
 
 /// What the first packet of a connection may have.
 const FIRST: Limits = Limits { message_bytes: LOGIN_PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
-/// What every later one may have.
-const LATER: Limits = Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
 
 /// The connection has ended: the rest of its bytes means nothing.
-struct Ended;
+pub(crate) struct Ended;
 
 impl Gateway {
     /// Handles all that can be handled of a client's bytes, and returns how many that was.
@@ -44,6 +42,11 @@ impl Gateway {
         }
         let Some(conn) = self.table.get_mut(index) else { return bytes.len() };
         match conn.stage {
+            Stage::First | Stage::Open if self.mode == Mode::Echo => {
+                conn.stage = Stage::Open;
+                let length = bytes.len();
+                return self.echo(now, index, bytes, at, out).unwrap_or(length);
+            }
             // While a shard is away nobody logs in: the first packet stays where it is, unread.
             Stage::First if !self.links.all_up() => {
                 self.links.wait_to_open(index, conn);
@@ -89,8 +92,11 @@ impl Gateway {
         let mut answer = Vec::new();
         let accepted = upgrade::parse(bytes).and_then(|request| match request {
             Some(request) => {
-                let subprotocol = request.subprotocol()?;
-                upgrade::accept(&mut answer, request.key, Some(subprotocol.name()));
+                let subprotocol = match request.subprotocol() {
+                    Err(UpgradeError::NoSubprotocol) if self.mode == Mode::Echo => None,
+                    known => Some(known?),
+                };
+                upgrade::accept(&mut answer, request.key, subprotocol.map(Subprotocol::name));
                 Ok(Some((request.head_len, subprotocol)))
             }
             None => Ok(None),
@@ -99,8 +105,8 @@ impl Gateway {
             Ok(None) => Ok(None),
             Ok(Some((taken, subprotocol))) => {
                 conn.codec = match subprotocol {
-                    Subprotocol::Proto => Codec::Proto,
-                    Subprotocol::Json => Codec::Json,
+                    Some(Subprotocol::Json) => Codec::Json,
+                    Some(Subprotocol::Proto) | None => Codec::Proto,
                 };
                 conn.stage = Stage::First;
                 self.counts.upgraded += 1;
@@ -123,8 +129,7 @@ impl Gateway {
         out: &mut impl Output,
     ) -> Result<usize, Ended> {
         loop {
-            let limit = if self.is_first(index) { LOGIN_PACKET_BYTES_MAX } else { PACKET_BYTES_MAX };
-            match tcp::next(bytes, at, limit) {
+            match tcp::next(bytes, at, self.limits(index).message_bytes) {
                 Ok(Some(packet)) => {
                     at = packet.end;
                     self.packet(now, index, &bytes[packet], out)?;
@@ -145,8 +150,7 @@ impl Gateway {
     ) -> Result<usize, Ended> {
         let mut receiver = self.take_receiver(index);
         loop {
-            let limits = if self.is_first(index) { FIRST } else { LATER };
-            let found = match receiver.take(bytes, &mut at, &limits) {
+            let found = match receiver.take(bytes, &mut at, &self.limits(index)) {
                 Ok(Some(found)) => found,
                 Ok(None) => break,
                 Err(error) => return self.ended(now, index, error.into(), out),
@@ -162,7 +166,7 @@ impl Gateway {
     }
 
     /// What the codec remembers of a connection; nothing, between two messages.
-    fn take_receiver(&mut self, index: u32) -> Receiver {
+    pub(crate) fn take_receiver(&mut self, index: u32) -> Receiver {
         let fresh = Receiver::new(Role::Server);
         let Some(mut kept) = self.table.get_mut(index).and_then(|conn| conn.receiver.take()) else {
             return fresh;
@@ -172,7 +176,7 @@ impl Gateway {
         receiver
     }
 
-    fn keep_receiver(&mut self, index: u32, receiver: Receiver) {
+    pub(crate) fn keep_receiver(&mut self, index: u32, receiver: Receiver) {
         if receiver.is_idle() {
             return;
         }
@@ -288,7 +292,7 @@ impl Gateway {
         }
     }
 
-    fn ended<T>(
+    pub(crate) fn ended<T>(
         &mut self,
         now: Now,
         index: u32,
@@ -299,9 +303,13 @@ impl Gateway {
         Err(Ended)
     }
 
+    /// What is taken of the next message.
     #[inline]
-    fn is_first(&self, index: u32) -> bool {
-        self.table.get(index).is_some_and(|conn| conn.stage == Stage::First)
+    fn limits(&self, index: u32) -> Limits {
+        match self.table.get(index) {
+            Some(conn) if conn.stage == Stage::First => FIRST,
+            _ => self.limits,
+        }
     }
 }
 

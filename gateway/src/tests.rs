@@ -7,13 +7,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proto::close::CloseReason;
 use proto::ids::{ConnId, Slot};
+use proto::limits::{FRAGMENTS_MAX, PACKET_BYTES_MAX};
 use proto::link::{self, Form, FromGateway, Welcome};
 use proto::packet::*;
 use proto::time::Now;
-use proto::ws::{Opcode, frame, request};
+use proto::ws::{Limits, Opcode, frame, request};
 use proto::{rpc, tcp};
 
-use crate::{Gateway, Input, Output, Settings};
+use crate::{Gateway, Input, Mode, Output, Settings};
 
 /// One shard that is up, and whatever the machine wants done.
 struct World {
@@ -43,6 +44,9 @@ impl Output for Done {
         parts.iter().for_each(|part| self.sent.entry(index).or_default().extend_from_slice(part));
         self.waiting
     }
+    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
+        self.send(index, &[bytes])
+    }
     fn finish(&mut self, index: u32) {
         self.finished.push(index);
     }
@@ -70,8 +74,18 @@ impl Output for Done {
 
 impl World {
     fn new() -> Self {
-        let settings =
-            Settings { gateway: 5, reactor: 1, boot_epoch: 77, handshake_deadline: Duration::from_secs(10) };
+        Self::with(Mode::Relay)
+    }
+
+    fn with(mode: Mode) -> Self {
+        let settings = Settings {
+            mode,
+            gateway: 5,
+            reactor: 1,
+            boot_epoch: 77,
+            handshake_deadline: Duration::from_secs(10),
+            limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
+        };
         Self { machine: Gateway::new(settings), now: Now::default(), done: Done::default() }
     }
 
@@ -412,6 +426,77 @@ fn a_shutdown_says_goodbye_to_everyone() {
     assert_eq!(world.done.finished, [alice, silent]);
 }
 
+fn echo_upgrade() -> Vec<u8> {
+    let mut out = Vec::new();
+    request::write(&mut out, "example.com", "/", [7; 16], None);
+    out
+}
+
+fn unmasked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame::append(&mut out, opcode, None, &[payload]);
+    out
+}
+
+#[test]
+fn an_echo_gives_back_every_message_however_the_bytes_are_cut() {
+    let long = "é".repeat(40_000).into_bytes();
+    let (mut bytes, mut expected) = (echo_upgrade(), Vec::new());
+    for (opcode, payload) in [
+        (Opcode::Text, &b"hello"[..]),
+        (Opcode::Binary, &[0xFF; 300]),
+        (Opcode::Text, b""),
+        (Opcode::Ping, b"ping"),
+        (Opcode::Text, &long[..60_000]),
+        (Opcode::Binary, b"end"),
+    ] {
+        bytes.extend_from_slice(&masked(opcode, payload));
+        let answer = if opcode == Opcode::Ping { Opcode::Pong } else { opcode };
+        expected.extend_from_slice(&unmasked(answer, payload));
+    }
+    // A message in two fragments, with a ping between.
+    bytes.extend_from_slice(&[
+        0x01, 0x82, 0, 0, 0, 0, b'a', b'b', 0x89, 0x80, 0, 0, 0, 0, 0x80, 0x81, 0, 0, 0, 0, b'c',
+    ]);
+    expected.extend_from_slice(b"\x8A\x00\x81\x03abc");
+    for size in [1, 2, 3, 7, 100, 1000, 60_001, bytes.len()] {
+        let mut world = World::with(Mode::Echo);
+        let index = world.accept();
+        assert_eq!(world.feed_in(index, &bytes, size), b"");
+        let sent = world.sent(index);
+        let head = sent.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        assert!(sent[head..] == expected, "in pieces of {size}");
+    }
+}
+
+#[test]
+fn an_echo_answers_what_was_right_before_it_closes_for_what_was_wrong() {
+    let mut world = World::with(Mode::Echo);
+    let index = world.accept();
+    world.feed(index, &echo_upgrade());
+    world.sent(index);
+    world.feed(index, &[text(b"one"), text(b"two"), text(b"\xC0")].concat());
+    let expected =
+        [unmasked(Opcode::Text, b"one"), unmasked(Opcode::Text, b"two"), close_frame(CloseReason::FrameUtf8)];
+    assert_eq!(world.sent(index), expected.concat());
+}
+
+#[test]
+fn an_echo_does_not_read_on_while_its_answers_wait() {
+    let mut world = World::with(Mode::Echo);
+    let index = world.accept();
+    world.feed(
+        index,
+        &[tcp::MAGIC.to_vec(), tcp::head(2).to_vec(), b"hi".to_vec(), tcp::head(9).to_vec()].concat(),
+    );
+    assert_eq!(world.sent(index), [&tcp::head(2)[..], b"hi"].concat());
+    world.done.waiting = 1;
+    world.feed(index, &[&tcp::head(1)[..], b"!"].concat());
+    assert_eq!(world.machine.appetite(index), 0);
+    world.tell(Input::Drained { index });
+    assert_eq!((world.machine.appetite(index), &world.done.resumed[..]), (usize::MAX, &[index][..]));
+}
+
 proptest! {
     /// Whatever a peer sends, in whatever pieces, the machine neither panics nor takes more bytes than there are, and ends a connection once.
     #[test]
@@ -425,5 +510,18 @@ proptest! {
         world.feed_in(index, &[preface, bytes].concat(), size);
         prop_assert!(world.done.ended.len() <= 1);
         prop_assert_eq!(world.machine.connections(), 1);
+    }
+
+    /// The same of an echo.
+    #[test]
+    fn no_bytes_break_an_echo(
+        preface in prop_oneof![Just(b"HFT1".to_vec()), Just(echo_upgrade())],
+        bytes in proptest::collection::vec(any::<u8>(), 1..300),
+        size in 1usize..64,
+    ) {
+        let mut world = World::with(Mode::Echo);
+        let index = world.accept();
+        world.feed_in(index, &[preface, bytes].concat(), size);
+        prop_assert!(world.done.ended.len() <= 1);
     }
 }

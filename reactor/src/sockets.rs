@@ -136,6 +136,25 @@ impl Sockets {
         out.bytes.len() - out.done
     }
 
+    /// Sends `bytes` at once if nothing waits for this client, and queues what the kernel does not take. Returns how many bytes now wait. For an answer
+    /// that is one piece already: it saves the copy into a queue, not a system call.
+    #[inline]
+    pub fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
+        let Some(socket) = self.table.get_mut(index as usize) else { return 0 };
+        let (Some(stream), None) = (&mut socket.stream, &socket.out) else {
+            return self.push(index, &[bytes]);
+        };
+        match stream.write(bytes) {
+            Ok(sent) if sent == bytes.len() => 0,
+            Ok(sent) => {
+                (socket.blocked, socket.behind) = (true, true);
+                self.push(index, &[&bytes[sent..]])
+            }
+            // Whatever is wrong, the flush meets it again and tells.
+            Err(_) => self.push(index, &[bytes]),
+        }
+    }
+
     /// Takes note that a socket is writable again.
     pub fn writable(&mut self, index: u32) {
         if let Some(socket) = self.table.get_mut(index as usize).filter(|socket| socket.blocked) {

@@ -6,13 +6,18 @@ use reactor::admin::{Request, Response};
 use reactor::counters::Page;
 
 use super::counters::Counters;
+use crate::Mode;
 
 /// What is answered to whom.
-pub(super) fn pages(blocks: Vec<Arc<Counters>>) -> impl Fn(Request<'_>) -> Response + Send + 'static {
+pub(super) fn pages(
+    mode: Mode,
+    blocks: Vec<Arc<Counters>>,
+) -> impl Fn(Request<'_>) -> Response + Send + 'static {
     let mut metrics = Page::default();
     metrics.add(blocks.clone());
     move |request| match (request.method, request.path) {
         ("GET", "/healthz") => Response::text("ok\n"),
+        ("GET", "/readyz") if mode == Mode::Echo => Response::text("an echo needs no state server\n"),
         ("GET", "/readyz") => ready(&blocks),
         ("GET", "/metrics") => Response::metrics(metrics.text()),
         (_, "/healthz" | "/readyz" | "/metrics") => Response::method_not_allowed(),

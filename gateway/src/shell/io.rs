@@ -33,6 +33,11 @@ impl Output for Io {
         self.sockets.push(index, parts)
     }
 
+    #[inline]
+    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
+        self.sockets.reply(index, bytes)
+    }
+
     fn finish(&mut self, index: u32) {
         self.sockets.finish(index);
     }

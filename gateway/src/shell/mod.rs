@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::bounded;
+use proto::ws::Limits;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
 use reactor::listener::Listener;
@@ -44,6 +45,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         let listener = Listener::bind(address)?;
         address = listener.address()?;
         let settings = Settings {
+            mode: config.mode,
+            limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
             gateway: config.id as u16,
             reactor: number as u8,
             boot_epoch,
@@ -68,7 +71,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             }
         }
     }
-    let admin = Admin::start(config.admin, admin::pages(blocks))?;
+    let admin = Admin::start(config.admin, admin::pages(config.mode, blocks))?;
     Ok(Running { listen: address, admin, reactors })
 }
 

@@ -19,12 +19,12 @@ use reactor::wake::{Mailbox, mailbox};
 
 use super::counters::Counters;
 use super::io::Io;
-use crate::{Gateway, Input, LinkError, Settings};
+use crate::{Gateway, Input, LinkError, Mode, Settings};
 
 /// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
 const EVENTS: usize = 1024;
 /// Bytes of the shared read buffer: large enough that a busy client is drained in one read.
-const SCRATCH_BYTES: usize = 256 * 1024;
+const SCRATCH_BYTES: usize = 512 * 1024;
 /// Reads of one client in one turn, so that none starves another.
 const READS_PER_TURN: u32 = 4;
 /// Reads of one link in one turn.
@@ -88,7 +88,9 @@ impl Worker {
             shed: 0,
             stopping: false,
         };
-        worker.dial(1);
+        if settings.mode == Mode::Relay {
+            worker.dial(1);
+        }
         Ok((worker, mailbox))
     }
 

@@ -1,16 +1,22 @@
 //! Masking (RFC 6455 section 5.3): xor with a repeated four-byte key, by whole words. Owns the arithmetic; which frames are masked is
 //! [`super::frame`]'s and [`super::Receiver`]'s.
 
+use std::ops::Range;
+
 /// Masks or unmasks `bytes`, the first of which stands at `offset` in the frame's payload.
-pub fn apply(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
-    key.rotate_left(offset % 4);
-    let word = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
-    // The compiler turns this loop into vector instructions; see benches/README.md for what it buys.
+pub fn apply(bytes: &mut [u8], key: [u8; 4], offset: usize) {
+    let half = u32::from_le_bytes(key).rotate_right(8 * (offset % 4) as u32);
+    let word = u64::from(half) << 32 | u64::from(half);
+    // The compiler makes vector instructions of this loop; benches/README.md tells what that buys.
     let (words, rest) = bytes.as_chunks_mut::<8>();
     for chunk in words {
-        *chunk = (u64::from_ne_bytes(*chunk) ^ word).to_ne_bytes();
+        *chunk = (u64::from_le_bytes(*chunk) ^ word).to_le_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip(word.to_ne_bytes()) {
+    let (halves, rest) = rest.as_chunks_mut::<4>();
+    for chunk in halves {
+        *chunk = (u32::from_le_bytes(*chunk) ^ half).to_le_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(half.to_le_bytes()) {
         *byte ^= key;
     }
 }

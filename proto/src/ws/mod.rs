@@ -19,6 +19,7 @@ mod tests;
 pub use error::WsError;
 pub use frame::Opcode;
 pub use receive::{Event, Found, Limits, Receiver};
+pub use utf8::is_utf8;
 
 use crate::packet::Codec;
 

@@ -130,6 +130,23 @@ impl Receiver {
         }
     }
 
+    /// The next frame, if it is a whole message that [`Receiver::take`] would find and nothing of it was worked on: its header, and where its payload
+    /// lies, still masked and (if it is text) unchecked. For callers who unmask it on its way elsewhere; whatever else comes is `take`'s.
+    #[inline]
+    pub fn whole_message(&self, bytes: &[u8], at: usize, limits: &Limits) -> Option<(Header, Range<usize>)> {
+        if !self.is_idle() {
+            return None;
+        }
+        let (header, head_bytes) = Header::decode(&bytes[at..], self.role).ok()??;
+        let is_message = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        if !is_message || header.length > limits.message_bytes as u64 {
+            return None;
+        }
+        let start = at + head_bytes;
+        let end = start.checked_add(header.length as usize).filter(|end| *end <= bytes.len())?;
+        Some((header, start..end))
+    }
+
     /// The fragmented message that [`Receiver::take`] has just found; empty at any other time.
     pub fn assembled(&self) -> &[u8] {
         match &self.assembly {

@@ -1,0 +1,147 @@
+//! Echo mode: every message goes back as it came, without a state server. Owns the answer, which is built in place: an unmasked frame is four bytes shorter than
+//! the masked one it answers, so that all answers of a read stand in one piece at the front of the read buffer and leave in one `send`, uncopied.
+//!
+//! This is what conformance is judged on and what the gateway's cost is measured by.
+
+use proto::close::CloseReason;
+use proto::tcp;
+use proto::time::Now;
+use proto::ws::{self, Opcode, WsError, mask};
+
+use crate::Output;
+use crate::machine::Gateway;
+use crate::receive::Ended;
+
+/// The answers of a read: `bytes[start..end]`, growing behind the reading.
+struct Answers<'a> {
+    bytes: &'a mut [u8],
+    start: usize,
+    end: usize,
+}
+
+impl Gateway {
+    /// Answers all whole messages of a client's bytes, from `at` on. Returns how many bytes that consumed.
+    pub(crate) fn echo(
+        &mut self,
+        now: Now,
+        index: u32,
+        bytes: &mut [u8],
+        at: usize,
+        out: &mut impl Output,
+    ) -> Result<usize, Ended> {
+        if self.table.get(index).is_some_and(|conn| conn.tcp) {
+            return self.echo_tcp(now, index, bytes, at, out);
+        }
+        let mut answers = Answers { bytes, start: at, end: at };
+        let result = self.echo_websocket(index, &mut answers, at, out);
+        self.answer(index, &answers.bytes[answers.start..answers.end], out);
+        result.or_else(|reason| self.ended(now, index, reason, out))
+    }
+
+    fn echo_websocket(
+        &mut self,
+        index: u32,
+        answers: &mut Answers<'_>,
+        mut at: usize,
+        out: &mut impl Output,
+    ) -> Result<usize, CloseReason> {
+        let mut receiver = self.take_receiver(index);
+        loop {
+            if let Some((header, payload)) = receiver.whole_message(answers.bytes, at, &self.limits) {
+                at = payload.end;
+                answers.message(header, payload)?;
+                continue;
+            }
+            let Some(found) = receiver.take(answers.bytes, &mut at, &self.limits)? else { break };
+            let opcode = match found.opcode {
+                Opcode::Ping => Opcode::Pong,
+                Opcode::Pong => continue,
+                other => other,
+            };
+            match found.payload {
+                Some(payload) if opcode == Opcode::Close => {
+                    // The peer's own code comes back (RFC 6455 section 5.5.1).
+                    let code = payload.start..payload.end.min(payload.start + 2);
+                    answers.push(opcode, code);
+                    return Err(CloseReason::PeerClosed);
+                }
+                Some(payload) => answers.push(opcode, payload),
+                None => {
+                    // The assembled message lies elsewhere: what was answered so far leaves first, then it.
+                    self.answer(index, &answers.bytes[answers.start..answers.end], out);
+                    answers.start = answers.end;
+                    let message = receiver.assembled();
+                    out.send(index, &[ws::frame::head(opcode, message.len(), None).as_slice(), message]);
+                }
+            }
+        }
+        self.keep_receiver(index, receiver);
+        Ok(at)
+    }
+
+    /// Packets go back with their heads, so a run of whole ones is its own answer.
+    fn echo_tcp(
+        &mut self,
+        now: Now,
+        index: u32,
+        bytes: &[u8],
+        start: usize,
+        out: &mut impl Output,
+    ) -> Result<usize, Ended> {
+        let mut at = start;
+        let result = loop {
+            match tcp::next(bytes, at, self.limits.message_bytes) {
+                Ok(Some(packet)) => at = packet.end,
+                Ok(None) => break Ok(at),
+                Err(_) => break Err(CloseReason::TooBig),
+            }
+        };
+        self.answer(index, &bytes[start..at], out);
+        result.or_else(|reason| self.ended(now, index, reason, out))
+    }
+
+    /// Sends answers; a client that does not take them is not read from until it has.
+    fn answer(&mut self, index: u32, answers: &[u8], out: &mut impl Output) {
+        if !answers.is_empty()
+            && out.reply(index, answers) > 0
+            && let Some(conn) = self.table.get_mut(index)
+        {
+            conn.waiting = true;
+        }
+    }
+
+    /// A client has taken all its answers.
+    pub(crate) fn read_on(&mut self, index: u32, out: &mut impl Output) {
+        if let Some(conn) = self.table.get_mut(index) {
+            conn.waiting = false;
+            out.resume(index);
+        }
+    }
+}
+
+impl Answers<'_> {
+    /// Answers a whole message whose payload is still masked: it is unmasked on its way to the front.
+    #[inline]
+    fn message(&mut self, header: ws::frame::Header, payload: std::ops::Range<usize>) -> Result<(), WsError> {
+        let head = ws::frame::head(header.opcode, payload.len(), None);
+        let start = self.end + head.as_slice().len();
+        let end = start + payload.len();
+        mask::apply_and_move(self.bytes, payload, start, header.mask.unwrap_or_default());
+        if header.opcode == Opcode::Text && !ws::is_utf8(&self.bytes[start..end]) {
+            return Err(WsError::Utf8);
+        }
+        self.bytes[self.end..start].copy_from_slice(head.as_slice());
+        self.end = end;
+        Ok(())
+    }
+
+    /// Answers with a payload that is unmasked already.
+    fn push(&mut self, opcode: Opcode, payload: std::ops::Range<usize>) {
+        let head = ws::frame::head(opcode, payload.len(), None);
+        let start = self.end + head.as_slice().len();
+        let end = start + payload.len();
+        self.bytes.copy_within(payload, start);
+        self.bytes[self.end..start].copy_from_slice(head.as_slice());
+        self.end = end;
+    }
+}
