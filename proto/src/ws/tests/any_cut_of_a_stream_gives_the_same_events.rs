@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::fuzz::fuzz;
+use super::super::{Found, Receiver, is_utf8};
 use super::*;
 
 /// A frame that is usually right: header bits, a payload that is often text, and sometimes a wrong byte.
@@ -51,6 +52,28 @@ proptest! {
         let whole = receive(Role::Server, limits, [&bytes[..]]);
         prop_assert_eq!(&receive(Role::Server, limits, pieces(&bytes, &cuts)), &whole);
         prop_assert_eq!(&receive(Role::Server, limits, bytes.chunks(1)), &whole);
+    }
+
+    #[test]
+    fn and_a_whole_message_is_what_would_be_taken(bytes in any_frame(), message_bytes in 0usize..400, cut: prop::sample::Index) {
+        let (limits, mut bytes) = (Limits { message_bytes, fragments: 1 }, bytes);
+        bytes.truncate(cut.index(bytes.len()) + 1);
+        let mut receiver = Receiver::new(Role::Server);
+        let whole = receiver.whole_message(&bytes, 0, &limits);
+        let mut unmasked = bytes.clone();
+        let taken = receiver.take(&mut unmasked, &mut 0, &limits);
+        match whole {
+            None => prop_assert!(!matches!(taken, Ok(Some(Found { opcode: Opcode::Text | Opcode::Binary, .. })))),
+            Some((header, payload)) => {
+                mask::apply(&mut bytes[payload.clone()], header.mask.unwrap(), 0);
+                if header.opcode == Opcode::Text && !is_utf8(&bytes[payload.clone()]) {
+                    prop_assert_eq!(taken, Err(WsError::Utf8));
+                } else {
+                    prop_assert_eq!(taken, Ok(Some(Found { opcode: header.opcode, payload: Some(payload) })));
+                    prop_assert_eq!(bytes, unmasked);
+                }
+            }
+        }
     }
 
     #[test]
