@@ -7,6 +7,7 @@
 
 pub mod chat;
 mod machine;
+mod random;
 mod shell;
 pub mod wire;
 
@@ -18,7 +19,7 @@ use proto::packet::{
 };
 
 pub use machine::Machine;
-pub use shell::{Client, ClientError, Options};
+pub use shell::{Client, Options};
 
 /// What the app calls a command or a pull; it comes back with the answer. The machine does not look at it.
 pub type Ticket = u64;

@@ -116,12 +116,35 @@ pub const RECONNECT_BASE: Duration = Duration::from_millis(200);
 pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// A login waits this long for logic, then it is refused as unavailable.
 pub const ATTACH_DEADLINE: Duration = Duration::from_secs(5);
+/// A client that is asked to log in again has this long: after a restart of the state server all of them log in at once.
+pub const LOGIN_AGAIN_DEADLINE: Duration = Duration::from_secs(60);
+/// When a client is told to try again after a refusal as unavailable.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Sessions of one shard: 4 million, which take less than 1 GiB.
+pub const SESSIONS_PER_SHARD_MAX: usize = 1 << 22;
+/// Links of gateway reactors to one shard, dead ones that still have sessions included.
+pub const GATEWAY_LINKS_MAX: usize = 4096;
+/// Calls of one shard that logic has not answered; one bit for each of 20 in a call's number.
+pub const CALLS_MAX: usize = 1 << 20;
+/// Bytes of these calls, all kept until they are answered; also what may wait for logic: half of it is a login of each of a million clients.
+pub const CALLS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes waiting for one gateway reactor; over it the link is dropped, and its reactor comes back and reconciles.
+pub const GATEWAY_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of the JSON form of a packet to a client: one byte of text needs up to 6, and a message of few bytes 7 times as many.
+pub const JSON_PACKET_BYTES_MAX: usize = 8 * PACKET_BYTES_MAX;
 /// The clock of who issues tokens may be so much ahead of ours before a token counts as not valid yet.
 pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 const _: () = assert!(HEARTBEAT_DEADLINE.as_secs() > 2 * HEARTBEAT_INTERVAL.as_secs());
 const _: () = assert!(ACK_EVERY * 4 <= IN_FLIGHT_MAX, "acks come well before the queue is full");
 const _: () = assert!(UPLINK_BYTES_MAX >= 8 * PACKET_BYTES_MAX);
+const _: () =
+    assert!(CALLS_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX && GATEWAY_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
+const _: () = assert!(
+    2 + DOWNLINK_TARGETS_MAX * (8 + 1 + DOWNLINK_PREFIX_BYTES_MAX) + JSON_PACKET_BYTES_MAX
+        <= RPC_BODY_BYTES_MAX,
+    "a full downlink of a JSON packet fits a frame"
+);
 
 // ---- Logic ----
 

@@ -1,18 +1,19 @@
-//! When to dial again: full-jitter back-off. Owns the count of failures and the generator; the bounds come from [`Terms`].
+//! When to dial again: full-jitter back-off. Owns the count of failures; the bounds come from [`Terms`].
 
 use super::terms::Terms;
+use crate::random::Random;
 
-/// How often it has failed, and where the next random number comes from (SplitMix64, <https://prng.di.unimi.it/splitmix64.c>).
+/// How often it has failed, and where the next random number comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
-    state: u64,
+    random: Random,
     failures: u32,
 }
 
 impl Backoff {
     /// A back-off whose waits depend on `seed` alone; clients with different seeds spread out.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: seed, failures: 0 }
+        Self { random: Random::new(seed), failures: 0 }
     }
 
     /// A login worked: the next failure is a first one.
@@ -25,15 +26,7 @@ impl Backoff {
         let doubled = u64::from(terms.reconnect_base_ms) << self.failures.min(31);
         let ceiling = doubled.min(u64::from(terms.reconnect_max_ms));
         self.failures = self.failures.saturating_add(1);
-        self.random() % (ceiling + 1)
-    }
-
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.random.next() % (ceiling + 1)
     }
 }
 

@@ -82,7 +82,9 @@ impl Inbox {
         };
         conversation.pulling = false;
         conversation.head = conversation.head.max(pulled.head);
-        if pulled.from_seq > conversation.next || pulled.next_seq <= pulled.from_seq {
+        // What lies beyond the end cannot have been spoken for.
+        let end = pulled.next_seq.min(pulled.head.saturating_add(1));
+        if pulled.from_seq > conversation.next || end <= pulled.from_seq {
             // It says nothing about what is missing. To ask again at once would be to ask for ever.
             return match conversation.gap() {
                 Gap::None => Gap::None,
@@ -90,7 +92,7 @@ impl Inbox {
             };
         }
         for message in pulled.messages {
-            if (conversation.next..pulled.next_seq).contains(&message.seq) {
+            if (conversation.next..end).contains(&message.seq) {
                 self.early_bytes += message.body.len();
                 if let Some(known) = conversation.early.insert(message.seq, message) {
                     self.early_bytes -= known.body.len();
@@ -98,12 +100,12 @@ impl Inbox {
             }
         }
         // What is in the range and not among the messages does not exist.
-        let rest = conversation.early.split_off(&pulled.next_seq);
+        let rest = conversation.early.split_off(&end);
         for (_, message) in std::mem::replace(&mut conversation.early, rest) {
             self.early_bytes -= message.body.len();
             deliver(&mut conversation.next, message, out);
         }
-        conversation.next = conversation.next.max(pulled.next_seq);
+        conversation.next = conversation.next.max(end);
         self.early_bytes -= conversation.drain(out);
         conversation.gap()
     }
@@ -112,7 +114,8 @@ impl Inbox {
     pub(crate) fn follow(&mut self, pulled: &Pulled) {
         if pulled.next_seq > pulled.head && !self.conversations.contains_key(pulled.conversation.as_str()) {
             self.heard += 1;
-            self.know(pulled.conversation.clone(), pulled.next_seq);
+            // What was asked for may begin beyond the end; what comes next comes right behind it.
+            self.know(pulled.conversation.clone(), pulled.head.saturating_add(1));
         }
     }
 

@@ -9,7 +9,7 @@ mod submits;
 mod terms;
 
 use proto::ids::Uid;
-use proto::limits::{CLIENT_LOGIN_PATIENCE, CLIENT_LOGOUT_PATIENCE};
+use proto::limits::{CLIENT_CONNECT_PATIENCE, CLIENT_LOGIN_PATIENCE, CLIENT_LOGOUT_PATIENCE};
 use proto::packet::{
     ClientBody, ClientPacket, KickedReason, LoginOk, Message, Pulled, Refused, RefusedCode, ServerBody,
     ServerPacket, SubmitOk, Target,
@@ -58,8 +58,8 @@ enum Phase {
     Idle,
     /// No connection; the next attempt is then.
     Waiting { until_ms: u64 },
-    /// The shell is connecting.
-    Dialing,
+    /// The shell is connecting; it must be done by then.
+    Dialing { until_ms: u64 },
     /// Connected; the login must be answered by then.
     LoggingIn { until_ms: u64 },
     /// The session is open.
@@ -112,7 +112,7 @@ impl Machine {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         let before = out.len();
         match input {
-            Input::Start if self.phase == Phase::Idle => self.dial(out),
+            Input::Start if self.phase == Phase::Idle => self.dial(now, out),
             Input::Start => {}
             Input::Connected => self.connected(now, out),
             Input::Disconnected => self.disconnected(now, out),
@@ -135,8 +135,10 @@ impl Machine {
     pub fn expire(&mut self, now: Now, out: &mut Vec<Output>) {
         let before = out.len();
         match self.phase {
-            Phase::Waiting { until_ms } if until_ms <= now.mono_ms => self.dial(out),
-            Phase::LoggingIn { until_ms } if until_ms <= now.mono_ms => self.give_up_connection(now, 0, out),
+            Phase::Waiting { until_ms } if until_ms <= now.mono_ms => self.dial(now, out),
+            Phase::Dialing { until_ms } | Phase::LoggingIn { until_ms } if until_ms <= now.mono_ms => {
+                self.give_up_connection(now, 0, out);
+            }
             Phase::Leaving { until_ms } if until_ms <= now.mono_ms => {
                 out.push(Output::Hangup);
                 self.stop(StopReason::LoggedOut, out);
@@ -147,9 +149,6 @@ impl Machine {
             Phase::Online => {
                 self.acks.expire(now, out);
                 self.submits.expire(now, &self.terms);
-                if let Some(reading) = &mut self.reading {
-                    reading.pulls.expire(now, &self.terms);
-                }
                 self.send_waiting(now, out);
                 self.note_sent(now, &out[before..]);
                 // Whatever went out now is as good as a heartbeat.
@@ -165,17 +164,17 @@ impl Machine {
     /// The monotonic millisecond at which [`Machine::expire`] wants to be called, if any.
     pub fn next_deadline(&self, now: Now) -> Option<u64> {
         match self.phase {
-            Phase::Waiting { until_ms } | Phase::LoggingIn { until_ms } | Phase::Leaving { until_ms } => {
-                Some(until_ms)
-            }
+            Phase::Waiting { until_ms }
+            | Phase::Dialing { until_ms }
+            | Phase::LoggingIn { until_ms }
+            | Phase::Leaving { until_ms } => Some(until_ms),
             Phase::Online => {
-                let pulls =
-                    self.reading.as_ref().and_then(|reading| reading.pulls.next_deadline(now, &self.terms));
+                let pulls = self.reading.as_ref().and_then(|reading| reading.pulls.next_deadline(now));
                 let silence = self.heard_ms + self.terms.silence_ms();
                 let others = [self.acks.next_deadline(), self.submits.next_deadline(now, &self.terms), pulls];
                 others.into_iter().flatten().chain([self.heartbeat_due(), silence]).min()
             }
-            Phase::Idle | Phase::Dialing | Phase::Stopped => None,
+            Phase::Idle | Phase::Stopped => None,
         }
     }
 
@@ -205,13 +204,13 @@ impl Machine {
         }
     }
 
-    fn dial(&mut self, out: &mut Vec<Output>) {
-        self.phase = Phase::Dialing;
+    fn dial(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.phase = Phase::Dialing { until_ms: now.after(CLIENT_CONNECT_PATIENCE) };
         out.push(Output::Dial);
     }
 
     fn connected(&mut self, now: Now, out: &mut Vec<Output>) {
-        if self.phase == Phase::Dialing {
+        if matches!(self.phase, Phase::Dialing { .. }) {
             self.heard_ms = now.mono_ms;
             self.log_in(now, out);
         }
@@ -348,7 +347,7 @@ impl Machine {
                 out.push(send(ClientBody::Logout));
             }
             Phase::Leaving { .. } | Phase::Stopped => {}
-            Phase::Dialing | Phase::LoggingIn { .. } => {
+            Phase::Dialing { .. } | Phase::LoggingIn { .. } => {
                 out.push(Output::Hangup);
                 self.stop(StopReason::LoggedOut, out);
             }
@@ -358,7 +357,7 @@ impl Machine {
 
     fn disconnected(&mut self, now: Now, out: &mut Vec<Output>) {
         match self.phase {
-            Phase::Dialing | Phase::LoggingIn { .. } | Phase::Online => self.offline(now, 0, out),
+            Phase::Dialing { .. } | Phase::LoggingIn { .. } | Phase::Online => self.offline(now, 0, out),
             Phase::Leaving { .. } => self.stop(StopReason::LoggedOut, out),
             Phase::Idle | Phase::Waiting { .. } | Phase::Stopped => {}
         }

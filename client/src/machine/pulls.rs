@@ -1,8 +1,9 @@
 //! Questions for pieces of logs: the app's, and ours for gaps. Owns their bound, their retry and which answer belongs to which
 //! question; leaves what the answers say to the app and the inbox.
 //!
-//! A Pulled names its conversation. A refusal of a pull names nothing; a session's pulls are answered in the order of asking, so it belongs to the
-//! oldest.
+//! A Pulled names its conversation. A refusal of a pull names nothing; a session answers every pull, in the order of asking, so it belongs to
+//! the oldest. That is also why a pull is asked again only when it was refused for now or its session is gone: two answers to one question would
+//! shift all that follow.
 
 use std::collections::VecDeque;
 
@@ -12,7 +13,6 @@ use proto::packet::{ClientBody, ClientPacket, Pull, Pulled};
 use proto::time::Now;
 
 use super::inbox::Inbox;
-use super::terms::Terms;
 use crate::{Event, Failure, Output, Ticket};
 
 /// Who wants to know.
@@ -28,7 +28,6 @@ pub(crate) enum Want {
 struct Asked {
     want: Want,
     from_seq: u64,
-    sent_ms: u64,
 }
 
 /// Questions that wait and questions that were asked.
@@ -79,7 +78,7 @@ impl Pulls {
             } else {
                 return;
             };
-            self.asked.push_back(Asked { want, from_seq: pull.from_seq, sent_ms: now.mono_ms });
+            self.asked.push_back(Asked { want, from_seq: pull.from_seq });
             out.push(Output::Send(ClientPacket { client_id: 0, body: ClientBody::Pull(pull) }));
         }
     }
@@ -117,21 +116,10 @@ impl Pulls {
         self.gaps.extend(inbox.all_may_have_gaps().cloned());
     }
 
-    /// Asks again what was not answered in time.
-    pub(crate) fn expire(&mut self, now: Now, terms: &Terms) {
-        let due = |asked: &Asked| asked.sent_ms + u64::from(terms.submit_timeout_ms) <= now.mono_ms;
-        let overdue = self.asked.iter().take_while(|asked| due(asked)).count();
-        // From the last to the first, so that the oldest is asked first again.
-        for asked in self.asked.drain(..overdue).rev().collect::<Vec<_>>() {
-            self.take_back(asked.want);
-        }
-    }
-
-    /// When [`Pulls::expire`] or [`Pulls::send`] has something to do that no packet will bring about.
-    pub(crate) fn next_deadline(&self, now: Now, terms: &Terms) -> Option<u64> {
+    /// When [`Pulls::send`] has something to do that no packet will bring about.
+    pub(crate) fn next_deadline(&self, now: Now) -> Option<u64> {
         let waiting = !self.app.is_empty() || !self.gaps.is_empty();
-        let hold = (waiting && self.hold_until_ms > now.mono_ms).then_some(self.hold_until_ms);
-        hold.into_iter().chain(self.timeout(terms)).min()
+        (waiting && self.hold_until_ms > now.mono_ms).then_some(self.hold_until_ms)
     }
 
     /// Answers every question of the app with [`Failure::Stopped`].
@@ -151,9 +139,5 @@ impl Pulls {
             Want::App(ticket, pull) => self.app.push_front((ticket, pull)),
             Want::Gap(conversation) => self.gaps.push_front(conversation),
         }
-    }
-
-    fn timeout(&self, terms: &Terms) -> Option<u64> {
-        self.asked.front().map(|asked| asked.sent_ms + u64::from(terms.submit_timeout_ms))
     }
 }

@@ -145,6 +145,14 @@ fn a_login_that_is_refused_for_now_is_tried_again_and_one_refused_for_good_is_no
 }
 
 #[test]
+fn a_connection_that_does_not_open_is_given_up() {
+    let mut fixture = Fixture::new();
+    fixture.give(Input::Start);
+    assert_eq!(fixture.wait()[0], Output::Hangup);
+    assert_eq!(fixture.now.mono_ms, 11_000);
+}
+
+#[test]
 fn a_login_without_an_answer_is_given_up() {
     let mut fixture = Fixture::new();
     fixture.give(Input::Start);

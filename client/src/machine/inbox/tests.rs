@@ -142,7 +142,7 @@ fn a_conversation_whose_end_was_seen_is_followed_from_there() {
     let mut fixture = Fixture::default();
     fixture.inbox.follow(&pulled(3, 5, 9, &[3, 4]));
     assert_eq!(fixture.inbox.next(&"g.a".parse().unwrap()), None, "not its end");
-    fixture.inbox.follow(&pulled(5, 10, 9, &[]));
+    fixture.inbox.follow(&pulled(12, 12, 9, &[]));
     assert_eq!(fixture.arrive(&[9, 11]), [Gap::None, Gap::Pull]);
     assert!(fixture.delivered().is_empty());
 }
