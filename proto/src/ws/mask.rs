@@ -21,28 +21,6 @@ pub fn apply(bytes: &mut [u8], key: [u8; 4], offset: usize) {
     }
 }
 
-/// Masks or unmasks `payload` of `bytes` on its way to `to`, which must not lie behind the payload's start: one pass instead of two. What lay
-/// between the two places is overwritten as far as the payload reaches.
-///
-/// # Panics
-/// If `to` lies behind the payload's start.
-pub fn apply_and_move(bytes: &mut [u8], payload: Range<usize>, to: usize, key: [u8; 4]) {
-    // A block is read before it is written, so it may overlap its new place, but never what is still to be read.
-    const BLOCK: usize = 64;
-    assert!(to <= payload.start, "a payload moves to the front");
-    let (mut from, mut to) = (payload.start, to);
-    while payload.end - from >= BLOCK {
-        let mut block = [0; BLOCK];
-        block.copy_from_slice(&bytes[from..from + BLOCK]);
-        apply(&mut block, key, 0);
-        bytes[to..to + BLOCK].copy_from_slice(&block);
-        (from, to) = (from + BLOCK, to + BLOCK);
-    }
-    let rest = payload.end - from;
-    bytes.copy_within(from..payload.end, to);
-    apply(&mut bytes[to..to + rest], key, 0);
-}
-
 /// Masks or unmasks the bytes at `from` and moves them to `to` in the same pass. `to` must not lie behind `from`'s start.
 ///
 /// # Panics
