@@ -21,58 +21,24 @@ pub fn apply(bytes: &mut [u8], key: [u8; 4], offset: usize) {
     }
 }
 
-/// Masks or unmasks the bytes at `from` and moves them to `to` in the same pass. `to` must not lie behind `from`'s start.
+/// Masks or unmasks `payload` of `bytes` on its way to `to`, which must not lie behind the payload's start: one pass instead of two. What lay
+/// between the two places is overwritten as far as the payload reaches.
 ///
 /// # Panics
-/// If it does, or if `from` is not a range of `bytes`.
-#[inline]
-pub fn apply_and_move(bytes: &mut [u8], from: Range<usize>, to: usize, key: [u8; 4]) {
-    assert!(to <= from.start, "bytes are moved towards the front");
-    let (mut source, mut target) = (from.start, to);
-    // Each block is read whole before it is written, so that source and target may overlap.
-    source = blocks::<64>(bytes, source..from.end, &mut target, key);
-    source = blocks::<8>(bytes, source..from.end, &mut target, key);
-    for place in source..from.end {
-        bytes[target] = bytes[place] ^ key[(place - source) % 4];
-        target += 1;
+/// If `to` lies behind the payload's start.
+pub fn apply_and_move(bytes: &mut [u8], payload: Range<usize>, to: usize, key: [u8; 4]) {
+    // A block is read before it is written, so it may overlap its new place, but never what is still to be read.
+    const BLOCK: usize = 64;
+    assert!(to <= payload.start, "a payload moves to the front");
+    let (mut from, mut to) = (payload.start, to);
+    while payload.end - from >= BLOCK {
+        let mut block = [0; BLOCK];
+        block.copy_from_slice(&bytes[from..from + BLOCK]);
+        apply(&mut block, key, 0);
+        bytes[to..to + BLOCK].copy_from_slice(&block);
+        (from, to) = (from + BLOCK, to + BLOCK);
     }
-}
-
-/// Moves as many blocks of `N` bytes, a multiple of four, as there are; returns where the rest begins.
-#[inline]
-fn blocks<const N: usize>(bytes: &mut [u8], from: Range<usize>, target: &mut usize, key: [u8; 4]) -> usize {
-    let mut source = from.start;
-    while source + N <= from.end {
-        let mut block = [0; N];
-        block.copy_from_slice(&bytes[source..source + N]);
-        for (place, byte) in block.iter_mut().enumerate() {
-            *byte ^= key[place % 4];
-        }
-        bytes[*target..*target + N].copy_from_slice(&block);
-        source += N;
-        *target += N;
-    }
-    source
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moving_while_masking_is_masking_and_then_moving() {
-        let key = [0x12, 0x34, 0x56, 0x78];
-        for length in (0..200).chain([1000, 4099]) {
-            for distance in [0, 1, 4, 7, 8, 60, 64, 100] {
-                let original: Vec<u8> = (0..distance + length + 3).map(|n| n as u8).collect();
-                let mut expected = original.clone();
-                apply(&mut expected[distance..distance + length], key, 0);
-                expected.copy_within(distance..distance + length, 0);
-                let mut moved = original.clone();
-                apply_and_move(&mut moved, distance..distance + length, 0, key);
-                assert_eq!(moved[..length], expected[..length], "{length} bytes by {distance}");
-                assert_eq!(moved[distance + length..], original[distance + length..]);
-            }
-        }
-    }
+    let rest = payload.end - from;
+    bytes.copy_within(from..payload.end, to);
+    apply(&mut bytes[to..to + rest], key, 0);
 }
