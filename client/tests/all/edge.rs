@@ -1,6 +1,8 @@
 //! A model of the whole edge in a page, for tests: sessions, commands once and in order, conversations, pulls. Owns what is right; what goes wrong on
 //! the way is each test's.
 
+pub(crate) mod server;
+
 use std::collections::BTreeMap;
 
 use proto::ids::{ConversationId, Uid};
@@ -19,7 +21,7 @@ const PULL_MESSAGES: usize = 3;
 pub(crate) struct Edge {
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
     devices: BTreeMap<Device, Commands>,
-    pub(crate) terms: LoginOk,
+    terms: LoginOk,
 }
 
 #[derive(Default)]
@@ -43,6 +45,11 @@ pub(crate) struct Effects {
 }
 
 impl Edge {
+    /// An edge that gives its clients these terms.
+    pub(crate) fn new(terms: LoginOk) -> Self {
+        Self { terms, ..Self::default() }
+    }
+
     /// Takes a packet of a logged-in device, but for the session's own: login, ack, heartbeat and logout.
     pub(crate) fn handle(&mut self, device: &Device, packet: ClientPacket) -> Effects {
         let (client_id, mut message) = (packet.client_id, None);

@@ -1,12 +1,10 @@
 //! The machine against the model edge on virtual time, over a connection that breaks, delays, repeats, reorders and loses: whatever happens, once it
 //! stops happening every command and pull has exactly one answer, and every conversation has been delivered in the order of its log, whole.
 
-mod edge;
-
 use std::collections::BTreeMap;
 
+use super::edge::{Device, Edge};
 use client::{Answer, Command, Event, Input, Machine, Output, Ticket};
-use edge::{Device, Edge};
 use proptest::prelude::*;
 use proto::ids::{ConversationId, Uid};
 use proto::packet::{
@@ -112,8 +110,7 @@ fn uid(name: &str) -> Uid {
 
 impl World {
     fn new() -> Self {
-        let mut edge = Edge::default();
-        edge.terms = LoginOk {
+        let mut edge = Edge::new(LoginOk {
             submit_timeout_ms: 500,
             uplink_window: 4,
             ack_every: 3,
@@ -121,11 +118,11 @@ impl World {
             reconnect_base_ms: 10,
             reconnect_max_ms: 200,
             ..LoginOk::default()
-        };
+        });
         for number in 0..3 {
             let members = vec![uid("alice"), uid("bob")];
             edge.conversations
-                .insert(conversation(number), edge::Conversation { members, ..Default::default() });
+                .insert(conversation(number), super::edge::Conversation { members, ..Default::default() });
         }
         Self {
             now: Now { mono_ms: 1000, unix_ms: 0 },
