@@ -142,6 +142,22 @@ proptest! {
     }
 
     #[test]
+    fn unmasking_on_the_way_is_unmasking_and_moving(
+        bytes in prop::collection::vec(any::<u8>(), 0..400), key: [u8; 4], places: [prop::sample::Index; 3],
+    ) {
+        let mut places = places.map(|place| place.index(bytes.len() + 1));
+        places.sort_unstable();
+        let [to, start, end] = places;
+        let mut expected = bytes[start..end].to_vec();
+        mask::apply(&mut expected, key, 0);
+        let mut moved = bytes.clone();
+        mask::apply_and_move(&mut moved, start..end, to, key);
+        prop_assert_eq!(&moved[to..to + expected.len()], &expected[..]);
+        prop_assert_eq!(&moved[..to], &bytes[..to]);
+        prop_assert_eq!(&moved[end..], &bytes[end..]);
+    }
+
+    #[test]
     fn a_header_comes_back(fin: bool, kind in 0usize..6, mask: Option<[u8; 4]>, length in 0..1u64 << 63, shift in 0u32..63) {
         use Opcode::*;
         let opcode = [Continuation, Text, Binary, Close, Ping, Pong][kind];
