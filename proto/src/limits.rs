@@ -117,7 +117,7 @@ pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// A login waits this long for logic, then it is refused as unavailable.
 pub const ATTACH_DEADLINE: Duration = Duration::from_secs(5);
 /// A client that is asked to log in again has this long: after a restart of the state server all of them log in at once.
-pub const LOGIN_AGAIN_DEADLINE: Duration = Duration::from_secs(60);
+pub const LOGIN_AGAIN_DEADLINE: Duration = Duration::from_mins(1);
 /// When a client is told to try again after a refusal as unavailable.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Sessions of one shard: 4 million, which take less than 1 GiB.
@@ -154,6 +154,10 @@ pub const OUTCOMES_KEPT: u64 = 1024;
 pub const COMMIT_REQUESTS_MAX: usize = 1024;
 /// Requests waiting for the writer, in all; then logic stops reading from the state shards.
 pub const WRITER_QUEUE_MAX: usize = 16 * 1024;
+/// Links from state shards that logic holds: a generation of them that is going and one that is coming; more connections are closed.
+pub const STATE_LINKS_MAX: usize = 4 * SHARDS_MAX as usize;
+/// Bytes waiting for one state shard that does not read; then its link is closed. At half of it logic stops reading from the shard.
+pub const STATE_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a client waits before it tries again when the store took nothing: long enough for an operator's alarm, short for a person.
 pub const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Members of conversations that the store keeps in memory, in all: at some 200 bytes for a single chat's two, below 32 MiB.
@@ -164,6 +168,7 @@ pub const DEVICES_CACHED: usize = 128 * 1024;
 pub const OUTCOMES_PRUNED_TOGETHER: u64 = 64;
 
 const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
+const _: () = assert!(STATE_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
 const _: () =
     assert!(MEMBERS_CACHED >= 4 * (GROUP_MEMBERS_MAX + 1), "half the cache holds the largest group");
 

@@ -1,4 +1,79 @@
-//! The state server: holds the sessions.
+//! The state server: holds the sessions, and everything about a client that has a memory.
+//!
+//! The machine is here. A [`Shard`] owns some slots of users: it checks logins, keeps the order of commands, numbers pushes
+//! and notices silence. It must never touch a client's socket, nor know what a message means: packets pass unread but for their kind and number.
+//!
+//! Reading order: [`Input`], [`Output`] and [`Event`] here, then `shard` (what each input does), `session` (what there is to remember), `uplink` and
+//! `inflight` (the two directions), `calls` (what logic owes an answer to), `reactors` (who holds a connection), and [`wheel`] and [`token`], which know
+//! nothing of the rest.
 
+mod calls;
+mod counts;
+mod event;
+mod inflight;
+mod reactors;
+mod session;
+mod sessions;
+mod settings;
+mod shard;
 pub mod token;
+mod uplink;
+mod waiting;
 pub mod wheel;
+
+pub use counts::{Counts, REFUSED_CODES};
+pub use event::{Event, Fault, SessionName};
+pub use settings::Settings;
+pub use shard::Shard;
+
+/// A link to a gateway reactor, by a small number that the shell chooses and may use again once the link is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GatewayLink(pub u32);
+
+/// What can happen to a shard.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A gateway reactor has connected; its first frame will say who it is.
+    GatewayUp(GatewayLink),
+    /// A frame from a gateway reactor.
+    FromGateway {
+        /// Over which link.
+        link: GatewayLink,
+        /// The frame's kind.
+        kind: u8,
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// A link to a gateway reactor is lost, with all that was on its way.
+    GatewayDown(GatewayLink),
+    /// The link to logic has just been connected: introduce yourself.
+    LogicUp,
+    /// A frame from logic.
+    FromLogic {
+        /// The frame's kind.
+        kind: u8,
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// The link to logic is lost, with all that was on its way.
+    LogicDown,
+}
+
+/// What a shard wants done. Frames are appended where they will be sent from, so that a message costs no allocation of its own; the shell sends them at the
+/// end of the turn.
+pub trait Output {
+    /// The frames that go over a link that is up: append.
+    fn gateway(&mut self, link: GatewayLink) -> &mut Vec<u8>;
+
+    /// The frames that go to logic; asked for only while its link is up: append.
+    fn logic(&mut self) -> &mut Vec<u8>;
+
+    /// Close a link, which the shard counts as down from now on: its peer broke the protocol, or has a newer one.
+    fn drop_gateway(&mut self, link: GatewayLink);
+
+    /// Close the link to logic, which the shard counts as down from now on: its peer broke the protocol.
+    fn drop_logic(&mut self);
+
+    /// For the log.
+    fn event(&mut self, event: Event<'_>);
+}

@@ -1,0 +1,71 @@
+//! What a shard counts: [`Counts`]. Owns the numbers; their names in a metrics page are the shell's.
+
+use proto::close::CloseReason;
+use proto::packet::RefusedCode;
+
+/// Every kind of refusal that can come from here, in the order of [`Counts::refused`].
+pub const REFUSED_CODES: [RefusedCode; 6] = [
+    RefusedCode::Invalid,
+    RefusedCode::LoginFirst,
+    RefusedCode::TokenInvalid,
+    RefusedCode::TokenExpired,
+    RefusedCode::OutOfOrder,
+    RefusedCode::Unavailable,
+];
+
+/// What has happened so far. Plain numbers: the shell publishes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sessions that were opened.
+    pub opened: u64,
+    /// Sessions that ended, by [`CloseReason::ordinal`].
+    pub ended: [u64; CloseReason::ALL.len()],
+    /// Connections that were asked to log in again.
+    pub login_required: u64,
+    /// Packets that clients sent.
+    pub uplinks: u64,
+    /// Packets of connections that hold no session, and were dropped.
+    pub stale: u64,
+    /// Frames about connections that are not the sender's, or not this shard's, and were dropped.
+    pub foreign: u64,
+    /// Commands that went to logic for the first time.
+    pub commands: u64,
+    /// Commands that went to logic though they had been answered.
+    pub repeats: u64,
+    /// Commands that came early and were held.
+    pub held: u64,
+    /// Commands that came again while their answer was on its way.
+    pub ignored: u64,
+    /// Pulls that went to logic.
+    pub pulls: u64,
+    /// Acknowledgements.
+    pub acks: u64,
+    /// Heartbeats that the gateway did not answer.
+    pub heartbeats: u64,
+    /// Answers from logic that were passed on.
+    pub replies: u64,
+    /// Answers from logic that nobody waits for any more.
+    pub late_replies: u64,
+    /// Pushes from logic.
+    pub pushes: u64,
+    /// Sessions that these were sent to.
+    pub pushed: u64,
+    /// Pushes that a session did not get because its gateway's link was down.
+    pub push_drops: u64,
+    /// Packets from logic that could not be given to a client of this form.
+    pub bad_packets: u64,
+    /// Refusals, by the place of their code in [`REFUSED_CODES`].
+    pub refused: [u64; REFUSED_CODES.len()],
+    /// Links that were dropped because of what came over them.
+    pub faults: u64,
+    /// Connections that did not take what they were sent.
+    pub blocked: u64,
+}
+
+impl Counts {
+    pub(crate) fn refuse(&mut self, code: RefusedCode) {
+        if let Some(place) = REFUSED_CODES.iter().position(|known| *known == code) {
+            self.refused[place] += 1;
+        }
+    }
+}

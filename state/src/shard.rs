@@ -1,0 +1,171 @@
+//! What each input does to a shard, and its deadlines. Owns the shard's parts and hands each input to the file that treats it; every change goes through
+//! [`Shard::handle`] or [`Shard::expire`].
+
+mod endings;
+mod gateways;
+mod invariants;
+mod logins;
+mod pushes;
+mod reconcile;
+mod replies;
+mod speech;
+mod uplinks;
+
+use proto::ids::ConnId;
+use proto::time::Now;
+use slab::Slab;
+
+use crate::calls::Calls;
+use crate::counts::Counts;
+use crate::event::SessionName;
+use crate::reactors::Reactors;
+use crate::sessions::Sessions;
+use crate::settings::Settings;
+use crate::waiting::Waiting;
+use crate::wheel::Wheel;
+use crate::{Input, Output};
+
+/// Milliseconds of a tick of both wheels: far finer than what is timed, and 32 bits of them last eight years.
+const TICK_MS: u64 = 64;
+
+/// The owner of some slots' sessions.
+#[derive(Debug)]
+pub struct Shard {
+    settings: Settings,
+    counts: Counts,
+    sessions: Sessions,
+    /// Connections without a session.
+    waiting: Slab<Waiting>,
+    reactors: Reactors,
+    calls: Calls,
+    logic: Logic,
+    /// When to look whether a session is silent, by its place.
+    heartbeats: Wheel,
+    /// When a connection has waited for its login too long, by its place.
+    logins: Wheel,
+    /// Sessions that were ever opened.
+    numbered: u64,
+    scratch: Scratch,
+    /// How often the invariants might have been checked.
+    checks: u64,
+}
+
+/// The link to logic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Logic {
+    Down,
+    /// We have introduced ourselves.
+    Greeted,
+    Ready,
+}
+
+/// Buffers that are used again, so that a message costs no allocation; each is empty between two uses.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// A packet to a client, or the shared part of one.
+    down: Vec<u8>,
+    /// A packet from a client, in protobuf form.
+    up: Vec<u8>,
+    due: Vec<u32>,
+    push: pushes::Scratch,
+}
+
+impl Shard {
+    /// A shard without sessions, whose links are all down.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            counts: Counts::default(),
+            sessions: Sessions::new(settings.seed),
+            waiting: Slab::new(),
+            reactors: Reactors::default(),
+            calls: Calls::default(),
+            logic: Logic::Down,
+            heartbeats: Wheel::new(TICK_MS),
+            logins: Wheel::new(TICK_MS),
+            numbered: 0,
+            scratch: Scratch::default(),
+            checks: 0,
+            settings,
+        }
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Sessions that are open.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Connections that wait for their login to be answered, or have been asked for one.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Calls that logic has not answered.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Gateway reactors whose link is up.
+    pub fn gateway_links(&self) -> usize {
+        self.reactors.linked()
+    }
+
+    /// Whether logic has answered the introduction.
+    pub fn is_logic_ready(&self) -> bool {
+        self.logic == Logic::Ready
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut dyn Output) {
+        match input {
+            Input::FromGateway { link, kind, body } => self.gateway_frame(now, link, kind, body, out),
+            Input::FromLogic { kind, body } => self.logic_frame(now, kind, body, out),
+            Input::GatewayUp(link) => self.reactors.link_up(link),
+            Input::GatewayDown(link) => self.gateway_down(link, out),
+            Input::LogicUp => self.logic_up(out),
+            Input::LogicDown => self.logic_down(out),
+        }
+        self.check_invariants();
+    }
+
+    /// Does what is due.
+    pub fn expire(&mut self, now: Now, out: &mut dyn Output) {
+        let mut due = std::mem::take(&mut self.scratch.due);
+        self.logins.expire(now.mono_ms, &mut due);
+        for place in due.drain(..) {
+            self.login_expired(place, out);
+        }
+        self.heartbeats.expire(now.mono_ms, &mut due);
+        for place in due.drain(..) {
+            self.heartbeat_due(now, place, out);
+        }
+        self.scratch.due = due;
+        self.check_invariants();
+    }
+
+    /// The monotonic millisecond at which [`Shard::expire`] should be called.
+    pub fn next_deadline(&self) -> Option<u64> {
+        [self.heartbeats.next_deadline(), self.logins.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether users of this connection's slot are this shard's.
+    fn is_ours(&self, conn: ConnId) -> bool {
+        conn.slot().shard(self.settings.shard_count) == self.settings.shard
+    }
+
+    fn name(&self, number: u64) -> SessionName {
+        SessionName { boot_epoch: self.settings.boot_epoch, shard: self.settings.shard, number }
+    }
+}
+
+/// The tick of a sign of life, rounded up: no deadline counts from before it.
+fn tick(now: Now) -> u32 {
+    u32::try_from(now.mono_ms.div_ceil(TICK_MS)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! What gateway reactors say of their connections. Owns the check that a reactor speaks for its own connections and for this shard's slots; how a link begins
+//! and ends is treated in `reconcile`, logins in `logins`, a session's packets in `uplinks`.
+
+use proto::close::CloseReason;
+use proto::ids::ConnId;
+use proto::link::{self, Alive, FromGateway};
+use proto::packet::Codec;
+use proto::time::Now;
+
+use super::speech::Line;
+use super::{Shard, tick};
+use crate::reactors::Held;
+use crate::{Event, Fault, GatewayLink, Output};
+
+impl Shard {
+    /// Takes a frame of a link that is up; what comes over one that was dropped is the rest of a bad conversation.
+    pub(super) fn gateway_frame(
+        &mut self,
+        now: Now,
+        link: GatewayLink,
+        kind: u8,
+        body: &[u8],
+        out: &mut dyn Output,
+    ) {
+        let fresh = self.reactors.is_fresh(link);
+        let result = match (self.reactors.of_link(link), FromGateway::decode(kind, body)) {
+            (None, _) if !fresh => Ok(()),
+            (_, Err(error)) => Err(Fault::Frame(error)),
+            (None, Ok(FromGateway::Hello(hello))) => self.hello(link, hello, out),
+            (None, Ok(_)) => Err(Fault::Order),
+            (Some(reactor), Ok(frame)) => self.frame(now, reactor, frame, out),
+        };
+        if let Err(fault) = result {
+            self.drop_gateway(link, fault, out);
+        }
+    }
+
+    /// Gives up a link because of what its peer did.
+    pub(super) fn drop_gateway(&mut self, link: GatewayLink, fault: Fault, out: &mut dyn Output) {
+        self.counts.faults += 1;
+        out.event(Event::Fault { link: Some(link), fault });
+        out.drop_gateway(link);
+        self.gateway_down(link, out);
+    }
+
+    fn frame(
+        &mut self,
+        now: Now,
+        reactor: u32,
+        frame: FromGateway<'_>,
+        out: &mut dyn Output,
+    ) -> Result<(), Fault> {
+        match frame {
+            FromGateway::Uplink { conn, packet } => self.uplink(now, reactor, conn, packet, out),
+            FromGateway::Alive(alive) => return self.alive(now, reactor, alive),
+            FromGateway::Open { conn, form, peer, packet } => {
+                if self.may_speak_for(reactor, conn, out) {
+                    self.end_holder(reactor, conn, out);
+                    let line = Line { conn, reactor, codec: form.codec };
+                    self.first_packet(now, line, Some(peer), &packet, out);
+                }
+            }
+            FromGateway::Closed { conn, reason } => match self.find(reactor, conn) {
+                Some(Held::Session(place)) => self.end_session(place, reason, out),
+                Some(Held::Waiting(place)) => self.end_waiting(place),
+                // We have closed it, or it never had a session.
+                None => {}
+            },
+            FromGateway::Live { conns, last } => self.live(now, reactor, &conns, last, out),
+            // Here a session will stop being pushed to, once pushes can wait.
+            FromGateway::Blocked(_) => self.counts.blocked += 1,
+            FromGateway::Writable(_) => {}
+            FromGateway::Hello(_) => return Err(Fault::Order),
+        }
+        Ok(())
+    }
+
+    fn uplink(&mut self, now: Now, reactor: u32, conn: ConnId, packet: &[u8], out: &mut dyn Output) {
+        self.counts.uplinks += 1;
+        match self.find(reactor, conn) {
+            Some(Held::Session(place)) => {
+                let Some(session) = self.sessions.get_mut(place) else { return };
+                session.alive = tick(now);
+                match session.codec {
+                    Codec::Proto => self.session_packet(place, packet, out),
+                    Codec::Json => self.json_packet(place, packet, out),
+                }
+            }
+            Some(Held::Waiting(place)) => self.waiting_packet(now, place, packet, out),
+            // It was closed while this was on its way.
+            None => self.counts.stale += 1,
+        }
+    }
+
+    /// One lookup and one store for each connection; the timers look at what is stored when they are due.
+    fn alive(&mut self, now: Now, reactor: u32, indices: Alive<'_>) -> Result<(), Fault> {
+        let Some(reactor) = self.reactors.get(reactor) else { return Ok(()) };
+        let tick = tick(now);
+        for index in indices {
+            if let Some(Held::Session(place)) = reactor.at(index.map_err(Fault::Frame)?)
+                && let Some(session) = self.sessions.get_mut(place)
+            {
+                session.alive = tick;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who holds exactly this connection.
+    pub(super) fn find(&self, reactor: u32, conn: ConnId) -> Option<Held> {
+        let held = self.reactors.get(reactor)?.at(conn.index())?;
+        (self.conn_of(held) == Some(conn)).then_some(held)
+    }
+
+    /// The connection that is held.
+    pub(super) fn conn_of(&self, held: Held) -> Option<ConnId> {
+        match held {
+            Held::Session(place) => self.sessions.get(place).map(|session| session.conn),
+            Held::Waiting(place) => self.waiting.get(place as usize).map(|waiting| waiting.conn),
+        }
+    }
+
+    /// Whether a reactor may tell of this connection here. One of its own that belongs to another shard would wait for ever: it is closed.
+    pub(super) fn may_speak_for(&mut self, reactor: u32, conn: ConnId, out: &mut dyn Output) -> bool {
+        let Some(known) = self.reactors.get(reactor) else { return false };
+        let own = known.owns(conn);
+        if own && self.is_ours(conn) {
+            return true;
+        }
+        self.counts.foreign += 1;
+        if let Some(link) = known.link.filter(|_| own) {
+            link::close(out.gateway(link), conn, CloseReason::Internal);
+        }
+        false
+    }
+
+    /// Ends whatever is held under the index of a connection: an older one of which the end was not told.
+    pub(super) fn end_holder(&mut self, reactor: u32, conn: ConnId, out: &mut dyn Output) {
+        match self.reactors.get(reactor).and_then(|reactor| reactor.at(conn.index())) {
+            Some(Held::Session(place)) => self.end_session(place, CloseReason::PeerReset, out),
+            Some(Held::Waiting(place)) => self.end_waiting(place),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Fan-out: one packet of logic's to all sessions of some users. Owns the numbering and that the packet is encoded once for each form and sent once to each
+//! gateway reactor, however many sessions it has there.
+
+use proto::backend::Push;
+use proto::ids::ConnId;
+use proto::limits::DOWNLINK_TARGETS_MAX;
+use proto::link;
+use proto::packet::{Codec, KickedReason, prefix, shared};
+
+use super::Shard;
+use super::speech::check_size;
+use crate::Output;
+
+/// Buffers that are used again by the next push.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    hits: Vec<Hit>,
+    /// What stands before the shared part, for one hit after the other.
+    prefixes: Vec<u8>,
+    json: Vec<u8>,
+    lagging: Vec<u32>,
+}
+
+/// A session that gets the push.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    /// By these the push is sent in groups.
+    reactor: u32,
+    json: bool,
+    conn: ConnId,
+    prefix_at: u32,
+    prefix_bytes: u8,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        self.hits.clear();
+        self.prefixes.clear();
+        self.json.clear();
+        self.lagging.clear();
+    }
+}
+
+impl Shard {
+    /// Delivers a push. A session whose gateway's link is down does not get it, and its number is not spent; one with too many unacknowledged ends.
+    pub(super) fn push(&mut self, push: &Push, out: &mut dyn Output) {
+        let mut scratch = std::mem::take(&mut self.scratch.push);
+        self.counts.pushes += 1;
+        self.choose(push, &mut scratch);
+        scratch.hits.sort_unstable_by_key(|hit| (hit.reactor, hit.json));
+        if scratch.hits.iter().any(|hit| hit.json) {
+            let Scratch { json, hits, .. } = &mut scratch;
+            if let Err(error) = shared(Codec::Json, &push.packet, json).and_then(|()| check_size(json)) {
+                self.bad_packet(&error, out);
+                hits.retain(|hit| !hit.json);
+            }
+        }
+        for group in scratch.hits.chunk_by(|a, b| (a.reactor, a.json) == (b.reactor, b.json)) {
+            let (reactor, json) = (group[0].reactor, group[0].json);
+            let part = if json { &scratch.json } else { &push.packet };
+            let Some(link) = self.reactors.get(reactor).and_then(|reactor| reactor.link) else { continue };
+            for piece in group.chunks(DOWNLINK_TARGETS_MAX) {
+                let targets = piece.iter().map(|hit| {
+                    let at = hit.prefix_at as usize;
+                    (hit.conn, &scratch.prefixes[at..at + usize::from(hit.prefix_bytes)])
+                });
+                link::downlink(out.gateway(link), targets, part);
+            }
+        }
+        self.counts.pushed += scratch.hits.len() as u64;
+        for place in scratch.lagging.drain(..) {
+            self.kick(place, KickedReason::Lagging, out);
+        }
+        scratch.clear();
+        self.scratch.push = scratch;
+    }
+
+    /// Finds the sessions and numbers the push for each.
+    fn choose(&mut self, push: &Push, scratch: &mut Scratch) {
+        for (uid, except) in &push.targets {
+            let mut next = self.sessions.of_user(uid.as_str()).next();
+            while let Some(place) = next {
+                next = self.sessions.next(place);
+                let Some(session) = self.sessions.get_mut(place) else { break };
+                if except.as_ref().is_some_and(|device| device.as_str() == session.device()) {
+                    continue;
+                }
+                if self.reactors.get(session.reactor).is_none_or(|reactor| reactor.link.is_none()) {
+                    self.counts.push_drops += 1;
+                    continue;
+                }
+                let Some(push_seq) = session.inflight.push(self.settings.in_flight_max) else {
+                    scratch.lagging.push(place);
+                    continue;
+                };
+                let prefix_at = scratch.prefixes.len();
+                prefix(session.codec, push_seq, &mut scratch.prefixes);
+                scratch.hits.push(Hit {
+                    reactor: session.reactor,
+                    json: session.codec == Codec::Json,
+                    conn: session.conn,
+                    prefix_at: prefix_at as u32,
+                    prefix_bytes: (scratch.prefixes.len() - prefix_at) as u8,
+                });
+            }
+        }
+    }
+}

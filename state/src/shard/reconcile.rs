@@ -1,0 +1,173 @@
+//! How the link of a gateway reactor begins and ends. Owns the reconciling: what the shard holds and what the reactor holds are made one, and this one rule
+//! repairs every crash on either side. A session whose connection is gone ends; a connection without a session is asked to log in again.
+//!
+//! So is one whose session has unacknowledged pushes: they may have been lost with the link. When pushes are kept until they are acknowledged, they will be
+//! sent again instead.
+
+use proto::close::CloseReason;
+use proto::ids::ConnId;
+use proto::limits::{GATEWAY_LINKS_MAX, LOGIN_AGAIN_DEADLINE};
+use proto::link::{self, Form, Hello, Welcome};
+use proto::packet::ServerBody;
+use proto::time::Now;
+
+use super::speech::Line;
+use super::{Shard, tick};
+use crate::reactors::Held;
+use crate::waiting::Waiting;
+use crate::{Event, Fault, GatewayLink, Output};
+
+impl Shard {
+    /// A reactor introduces itself: until it has told its connections, none of the sessions held here is known to live. (No connection waits for a login: that
+    /// ended with the link before.)
+    pub(super) fn hello(
+        &mut self,
+        link: GatewayLink,
+        hello: Hello,
+        out: &mut dyn Output,
+    ) -> Result<(), Fault> {
+        let Hello { gateway, reactor: number, boot_epoch, shard } = hello;
+        if shard != self.settings.shard {
+            return Err(Fault::OtherShard(shard));
+        }
+        match self.reactors.find(gateway, number) {
+            Some(known) => self.supersede(known, boot_epoch, out),
+            None if self.reactors.len() >= GATEWAY_LINKS_MAX => return Err(Fault::TooMany),
+            None => {}
+        }
+        let place = self.reactors.bind(link, gateway, number, boot_epoch);
+        let held = self.held(place);
+        for held in &held {
+            if let Held::Session(place) = held
+                && let Some(session) = self.sessions.get_mut(*place)
+            {
+                session.listed = false;
+            }
+        }
+        let welcome = Welcome {
+            shard: self.settings.shard,
+            shard_count: self.settings.shard_count,
+            boot_epoch: self.settings.boot_epoch,
+        };
+        link::welcome(out.gateway(link), welcome);
+        out.event(Event::GatewayLinked { link, gateway, reactor: number, sessions: held.len() });
+        Ok(())
+    }
+
+    /// A reactor that is known comes back, perhaps before its older link was seen to break, perhaps as a new process.
+    fn supersede(&mut self, place: u32, boot_epoch: u64, out: &mut dyn Output) {
+        let Some(reactor) = self.reactors.get(place) else { return };
+        let restarted = reactor.boot_epoch != boot_epoch;
+        if let Some(older) = reactor.link {
+            self.drop_gateway(older, Fault::Superseded, out);
+        }
+        if restarted {
+            // Its ConnIds begin anew: one that is held here may be a stranger's there.
+            for held in self.held(place) {
+                self.end_held(held, out);
+            }
+        }
+    }
+
+    /// Takes a piece of the list of a reactor's connections.
+    pub(super) fn live(
+        &mut self,
+        now: Now,
+        reactor: u32,
+        conns: &[(ConnId, Form)],
+        last: bool,
+        out: &mut dyn Output,
+    ) {
+        for (conn, form) in conns {
+            if self.may_speak_for(reactor, *conn, out) {
+                let line = Line { conn: *conn, reactor, codec: form.codec };
+                self.listed(now, line, out);
+            }
+        }
+        if last {
+            self.reconciled(reactor, out);
+        }
+    }
+
+    fn listed(&mut self, now: Now, line: Line, out: &mut dyn Output) {
+        match self.find(line.reactor, line.conn) {
+            Some(Held::Session(place)) => {
+                let Some(session) = self.sessions.get_mut(place) else { return };
+                session.listed = true;
+                // It could not show life while the link was away.
+                session.alive = session.alive.max(tick(now));
+                if session.inflight.unacknowledged() > 0 {
+                    self.end_session(place, CloseReason::PeerReset, out);
+                    self.require_login(now, line, out);
+                }
+            }
+            Some(Held::Waiting(_)) => {}
+            None => {
+                self.end_holder(line.reactor, line.conn, out);
+                self.require_login(now, line, out);
+            }
+        }
+    }
+
+    /// Asks for a login, and remembers that it may come as an ordinary packet.
+    fn require_login(&mut self, now: Now, line: Line, out: &mut dyn Output) {
+        let Line { conn, reactor, codec } = line;
+        let waiting = Waiting { conn, reactor, codec, peer: None, login: None };
+        self.wait(now.after(LOGIN_AGAIN_DEADLINE), waiting);
+        self.counts.login_required += 1;
+        self.say(line, 0, ServerBody::LoginRequired, out);
+    }
+
+    /// The list is complete: what is not in it is gone.
+    fn reconciled(&mut self, place: u32, out: &mut dyn Output) {
+        let Some(reactor) = self.reactors.get_mut(place).filter(|reactor| reactor.reconciling) else {
+            return;
+        };
+        reactor.reconciling = false;
+        let (gateway, number) = (reactor.gateway, reactor.number);
+        let held = self.held(place);
+        let asked = held.iter().filter(|held| matches!(held, Held::Waiting(_))).count();
+        let mut ended = 0;
+        for held in held {
+            if let Held::Session(session) = held
+                && self.sessions.get(session).is_some_and(|session| !session.listed)
+            {
+                self.end_held(held, out);
+                ended += 1;
+            }
+        }
+        out.event(Event::Reconciled { gateway, reactor: number, ended, asked });
+    }
+
+    /// A link is gone. Sessions wait for their reactor to come back, until their heartbeats are missed; a login that is under way would be answered into the
+    /// void, so its connection will be asked for another.
+    pub(super) fn gateway_down(&mut self, link: GatewayLink, out: &mut dyn Output) {
+        let Some(place) = self.reactors.link_down(link) else { return };
+        let Some(reactor) = self.reactors.get(place) else { return };
+        let (gateway, number) = (reactor.gateway, reactor.number);
+        let mut sessions = 0;
+        for held in self.held(place) {
+            match held {
+                Held::Session(_) => sessions += 1,
+                Held::Waiting(waiting) => self.end_waiting(waiting),
+            }
+        }
+        self.reactors.forget_if_empty(place);
+        out.event(Event::GatewayLost { gateway, reactor: number, sessions });
+    }
+
+    /// All that a reactor has here, in the order of their places: the order in which things happen must not depend on a hash.
+    fn held(&self, reactor: u32) -> Vec<Held> {
+        let reactor = self.reactors.get(reactor);
+        let mut held: Vec<_> = reactor.iter().flat_map(|reactor| reactor.iter()).collect();
+        held.sort_unstable_by_key(|(index, _)| *index);
+        held.into_iter().map(|(_, held)| held).collect()
+    }
+
+    fn end_held(&mut self, held: Held, out: &mut dyn Output) {
+        match held {
+            Held::Session(place) => self.end_session(place, CloseReason::PeerReset, out),
+            Held::Waiting(place) => self.end_waiting(place),
+        }
+    }
+}

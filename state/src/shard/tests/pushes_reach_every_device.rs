@@ -1,0 +1,97 @@
+//! Pushes reach every device.
+
+use super::*;
+
+fn pushed(to: ConnId, push_seq: u64, seq: u64) -> Said {
+    Said::Packet(to, ServerPacket { push_seq, client_id: 0, body: ServerBody::Push(message(seq)) })
+}
+
+fn ack(push_seq: u64) -> Vec<u8> {
+    packet(Codec::Proto, 0, ClientBody::Ack { push_seq })
+}
+
+#[test]
+fn a_push_goes_to_all_sessions_but_the_excepted_device_and_is_numbered_for_each() {
+    let mut stage = Stage::new();
+    let [phone, tablet, bob] = [conn("alice", 1), conn("alice", 2), conn("bob", 3)];
+    stage.log_in(phone, WEBSOCKET, ("alice", "phone"), 0);
+    stage.log_in(tablet, JSON, ("alice", "tablet"), 0);
+    stage.push(&[("alice", Some("phone")), ("nobody", None)], 1);
+    stage.log_in(bob, Form { codec: Codec::Proto, tcp: true }, ("bob", "phone"), 0);
+    stage.push(&[("alice", None), ("bob", Some("tablet"))], 2);
+    let heard = stage.heard(HOME);
+    assert_eq!(heard.len(), 3);
+    for expected in [pushed(phone, 1, 2), pushed(bob, 1, 2), pushed(tablet, 2, 2)] {
+        assert!(heard.contains(&expected), "{heard:?}");
+    }
+    assert_eq!((stage.shard.counts().pushes, stage.shard.counts().pushed), (2, 4));
+}
+
+#[test]
+fn one_frame_serves_all_sessions_of_a_form_on_a_reactor() {
+    let mut stage = Stage::new();
+    let uids: Vec<_> = (0..9000).map(|number| format!("user{number}")).collect();
+    for (index, uid) in uids.iter().enumerate() {
+        let form = if index < 10 { JSON } else { WEBSOCKET };
+        stage.log_in(conn(uid, index as u32), form, (uid, "phone"), 0);
+    }
+    let targets: Vec<_> = uids.iter().map(|uid| (&uid[..], None)).collect();
+    for (round, targets) in targets.chunks(4096).enumerate() {
+        stage.push(targets, round as u64);
+    }
+    let frames = frames(stage.wires.gateways.get_mut(&0).unwrap());
+    let counts = frames.iter().map(|(kind, body)| match link::FromState::decode(*kind, body).unwrap() {
+        link::FromState::Downlink { targets, .. } => targets.len(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(counts.collect::<Vec<_>>(), [4086, 10, 4096, 808]);
+}
+
+#[test]
+fn a_session_that_does_not_acknowledge_is_kicked_at_the_bound() {
+    let mut stage = Stage::with(|settings| settings.in_flight_max = 3);
+    let alice = conn("alice", 1);
+    stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
+    for seq in 1..=3 {
+        stage.push(&[("alice", None)], seq);
+    }
+    stage.uplink(alice, &ack(2));
+    stage.uplink(alice, &ack(1));
+    stage.push(&[("alice", None)], 4);
+    stage.push(&[("alice", None)], 5);
+    assert_eq!(stage.heard(HOME).len(), 5);
+    stage.push(&[("alice", None)], 6);
+    match &stage.heard(HOME)[..] {
+        [
+            Said::Packet(_, ServerPacket { body: ServerBody::Kicked { reason, .. }, .. }),
+            Said::Close(_, CloseReason::Lagging),
+        ] => assert_eq!(*reason, proto::packet::KickedReason::Lagging),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(stage.shard.sessions(), 0);
+}
+
+#[test]
+fn an_ack_for_what_was_never_sent_is_refused() {
+    let mut stage = Stage::new();
+    let alice = conn("alice", 1);
+    stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
+    stage.push(&[("alice", None)], 1);
+    stage.heard(HOME);
+    stage.uplink(alice, &ack(2));
+    assert_eq!(stage.refused().1.field, "ack.push_seq");
+    assert_eq!(stage.shard.counts().acks, 0);
+}
+
+#[test]
+fn a_push_that_is_no_packet_reaches_nobody_in_json_and_is_counted() {
+    let mut stage = Stage::new();
+    stage.log_in(conn("alice", 1), JSON, ("alice", "phone"), 0);
+    stage.logic_says(FromLogic::Push(backend::Push {
+        targets: vec![("alice".parse().unwrap(), None)],
+        packet: vec![0xFF],
+        conversation: "g.club".parse().unwrap(),
+        seq: 1,
+    }));
+    assert_eq!((stage.heard(HOME), stage.shard.counts().bad_packets), (vec![], 1));
+}
