@@ -1,5 +1,5 @@
 //! The logic server: conversations, the order of their messages, and the promise that what is acknowledged is durable. Owns what a request
-//! means; leaves sessions and delivery to `state`, sockets to nobody's surprise to `shell`, and bytes on disk to [`store`].
+//! means; leaves sessions and delivery to `state`, sockets and threads to [`shell`], and bytes on disk to [`store`].
 //!
 //! [`Logic`] is a machine: it must never open a socket, read a clock, start a thread or log. It has no timers, so it has no deadlines to
 //! ask for: everything it does follows from an input. Requests are handled in batches. What they cause becomes visible only when
@@ -14,11 +14,13 @@
 //! and `fan_out` (which link gets a push).
 
 mod command;
+mod config;
 mod fan_out;
 mod group;
 mod machine;
 mod pull;
 mod refusal;
+pub mod shell;
 mod size;
 pub mod store;
 mod submit;
@@ -27,6 +29,7 @@ mod tally;
 use proto::backend::Push;
 use proto::ids::{DeviceId, Uid};
 
+pub use config::Config;
 pub use machine::Logic;
 pub use tally::Tally;
 

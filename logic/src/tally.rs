@@ -34,10 +34,21 @@ pub struct Tally {
     pub push_targets_dropped: u64,
     /// Requests whose batch failed.
     pub rolled_back: u64,
-    refused: [u64; CODES.len()],
+    pub(crate) refused: [u64; CODES.len()],
 }
 
 impl Tally {
+    /// The codes of [`Tally::refusals`] as a metrics page spells them.
+    pub const CODE_LABELS: [&'static str; CODES.len()] = [
+        "invalid",
+        "unknown_conversation",
+        "not_a_member",
+        "out_of_order",
+        "client_id_reused",
+        "conversation_exists",
+        "unavailable",
+    ];
+
     /// How often each code was given as an answer for the first time; retries do not count again.
     pub fn refusals(&self) -> impl Iterator<Item = (RefusedCode, u64)> {
         CODES.into_iter().zip(self.refused)

@@ -1,0 +1,299 @@
+//! The thread that holds the links to state shards: accepts them, reads a turn's frames, hands them to the writer in one piece, and flushes once at
+//! the end of the turn. Owns what may wait: it stops reading when the writer has too much to do, and drops a shard that does not read.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use mio::Token;
+use proto::backend::to_state;
+use proto::limits::{ACCEPT_BUDGET, STATE_LINKS_MAX, STATE_OUT_BYTES_MAX, WRITER_QUEUE_MAX};
+use proto::time::Now;
+use reactor::clock::Clock;
+use reactor::link::Filled;
+use reactor::listener::Listener;
+use reactor::poll::{Poller, Ready};
+use reactor::wake::{Mailbox, mailbox};
+
+use super::counters::LinkCounters;
+use super::peer::{Peer, frame};
+use crate::{Input, LinkId, Output};
+
+/// Sources reported in one turn.
+const EVENTS: usize = 256;
+/// Reads of one link in one turn, so that none starves another.
+const READS_PER_TURN: u32 = 16;
+/// Messages from the writer that may wait; it is one commit ahead at most, and a stop may come.
+const MAILBOX_MESSAGES: usize = 16;
+/// How long the last answers have to leave when the server is stopped.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const LISTENER: Token = Token(0);
+const MAILBOX: Token = Token(1);
+/// A link's token is its id, and ids begin here.
+const FIRST_LINK: u64 = 2;
+
+/// What reaches the thread from others.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A batch is done.
+    Done {
+        /// What it caused.
+        outputs: Vec<Output>,
+        /// How many inputs it had.
+        taken: usize,
+    },
+    /// Take nothing new, and end when all is answered.
+    Stop,
+}
+
+/// Why a link ended, in the order of the counter's labels.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Gone,
+    Protocol,
+    Slow,
+}
+
+/// See the module's page.
+pub(super) struct Links {
+    poller: Poller,
+    clock: Clock,
+    listener: Option<Listener>,
+    address: SocketAddr,
+    told: Receiver<Told>,
+    /// To the writer; given up when stopping.
+    writer: Option<Sender<Vec<Input>>>,
+    peers: BTreeMap<LinkId, Peer>,
+    next_id: u64,
+    /// This turn's.
+    inputs: Vec<Input>,
+    /// Inputs that the writer has not done yet, this turn's among them.
+    waiting: usize,
+    /// Links with something to read that must wait.
+    paused: Vec<LinkId>,
+    counters: Arc<LinkCounters>,
+}
+
+impl Links {
+    /// Binds `address`; inputs go to `writer`.
+    pub(super) fn new(
+        address: SocketAddr,
+        clock: Clock,
+        writer: Sender<Vec<Input>>,
+        counters: Arc<LinkCounters>,
+    ) -> io::Result<(Self, Mailbox<Told>)> {
+        let poller = Poller::new(EVENTS)?;
+        let (mailbox, told) = mailbox(poller.registry(), MAILBOX, MAILBOX_MESSAGES)?;
+        // Our listeners share ports; a second logic server on this one would take half of the links to another store.
+        if address.port() != 0 {
+            std::net::TcpListener::bind(address)?;
+        }
+        let mut listener = Listener::bind(address)?;
+        listener.register(poller.registry(), LISTENER)?;
+        let links = Self {
+            poller,
+            clock,
+            address: listener.address()?,
+            listener: Some(listener),
+            told,
+            writer: Some(writer),
+            peers: BTreeMap::new(),
+            next_id: FIRST_LINK,
+            inputs: Vec::new(),
+            waiting: 0,
+            paused: Vec::new(),
+            counters,
+        };
+        Ok((links, mailbox))
+    }
+
+    /// The bound address.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Turns until told to stop, and then until all is answered or patience is at its end.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(EVENTS);
+        let mut give_up_ms = None;
+        loop {
+            let deadlines = [self.listener.as_ref().and_then(Listener::next_deadline), give_up_ms];
+            let now_ms = self.clock.now().mono_ms;
+            let wait = |next: u64| Duration::from_millis(next.saturating_sub(now_ms));
+            self.poller.turn(deadlines.into_iter().flatten().min().map(wait), &mut ready)?;
+            let now = self.clock.now();
+            for event in &ready {
+                self.handle(*event, now);
+            }
+            if self.listener.as_ref().and_then(Listener::next_deadline).is_some_and(|at| at <= now.mono_ms) {
+                self.accept(now);
+            }
+            // First what the writer can begin with; then again, for the flush may have found links broken.
+            self.hand_over();
+            self.flush();
+            self.hand_over();
+            self.resume();
+            self.counters.turns.add(1);
+            if self.writer.is_none() {
+                let limit = *give_up_ms.get_or_insert(now.after(PATIENCE));
+                let empty = self.waiting == 0 && self.peers.values().all(|peer| peer.queued == 0);
+                if empty || now.mono_ms >= limit {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Ready, now: Now) {
+        match event.token {
+            LISTENER => self.accept(now),
+            MAILBOX => self.listen(),
+            Token(id) => self.hear(LinkId(id as u64), event),
+        }
+    }
+
+    fn accept(&mut self, now: Now) {
+        let Some(listener) = &mut self.listener else { return };
+        let (peers, poller, counters) = (&mut self.peers, &self.poller, &self.counters);
+        let next_id = &mut self.next_id;
+        let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
+            if peers.len() >= STATE_LINKS_MAX {
+                return counters.turned_away.add(1);
+            }
+            let id = LinkId(*next_id);
+            match Peer::new(id, stream, poller.registry(), Token(*next_id as usize)) {
+                Ok(link) => {
+                    peers.insert(id, link);
+                    *next_id += 1;
+                    counters.accepted.add(1);
+                }
+                Err(error) => tracing::debug!(%peer, %error, "cannot take a link in"),
+            }
+        });
+        self.counters.turned_away.add(accepted.shed as u64);
+        if accepted.more {
+            self.poller.again(LISTENER);
+        }
+        self.counters.links.set(self.peers.len() as u64);
+    }
+
+    fn listen(&mut self) {
+        while let Ok(told) = self.told.try_recv() {
+            match told {
+                Told::Done { outputs, taken } => {
+                    self.waiting -= taken;
+                    for (id, message) in outputs.into_iter().map(frame) {
+                        match self.peers.get_mut(&id) {
+                            Some(peer) => to_state(&mut peer.out, message),
+                            None => self.counters.stale.add(1),
+                        }
+                    }
+                }
+                Told::Stop => {
+                    self.listener = None;
+                    self.hand_over();
+                    // The writer ends when it has done what it was sent.
+                    self.writer = None;
+                }
+            }
+        }
+    }
+
+    /// Reads from a link while it has something, up to the budget.
+    fn hear(&mut self, id: LinkId, event: Ready) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if event.writable {
+            peer.link.writable();
+        }
+        peer.hung_up |= event.hung_up;
+        if self.writer.is_none() || !(event.readable || event.hung_up) {
+            return;
+        }
+        for _ in 0..READS_PER_TURN {
+            if !may_read(self.waiting, peer) {
+                if !self.paused.contains(&id) {
+                    self.counters.paused.add(1);
+                    self.paused.push(id);
+                }
+                return;
+            }
+            let filled = match peer.link.fill(peer.hung_up) {
+                Ok(filled) => filled,
+                Err(error) => return self.lose(id, End::Gone, &error),
+            };
+            let before = self.inputs.len();
+            let taken = peer.frames(&mut self.inputs);
+            self.waiting += self.inputs.len() - before;
+            if let Err(breach) = taken {
+                return self.lose(id, End::Protocol, &breach);
+            }
+            if filled == Filled::Drained {
+                return;
+            }
+        }
+        self.poller.again(event.token);
+    }
+
+    /// Goes on with the links that had to wait and need not any more.
+    fn resume(&mut self) {
+        let (peers, poller, waiting) = (&self.peers, &mut self.poller, self.waiting);
+        self.paused.retain(|id| match peers.get(id) {
+            Some(peer) if may_read(waiting, peer) => {
+                poller.again(Token(id.0 as usize));
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+    }
+
+    fn lose(&mut self, id: LinkId, end: End, why: &dyn std::fmt::Display) {
+        let Some(peer) = self.peers.remove(&id) else { return };
+        tracing::warn!(link = id.0, %why, ?end, "lost the link to a state shard");
+        if peer.greeted {
+            self.inputs.push(Input::LinkDown { link: id });
+            self.waiting += 1;
+        }
+        self.counters.closed[end as usize].add(1);
+        self.counters.links.set(self.peers.len() as u64);
+    }
+
+    /// One write for each link that has something.
+    fn flush(&mut self) {
+        let mut lost = Vec::new();
+        for (id, peer) in self.peers.iter_mut().filter(|(_, peer)| !peer.out.is_empty()) {
+            match peer.link.flush(&mut peer.out) {
+                Ok(queued) if queued > STATE_OUT_BYTES_MAX => {
+                    lost.push((*id, End::Slow, "it does not read".to_owned()));
+                }
+                Ok(queued) => peer.queued = queued,
+                Err(error) => lost.push((*id, End::Gone, error.to_string())),
+            }
+        }
+        for (id, end, why) in lost {
+            self.lose(id, end, &why);
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.counters.waiting.set(self.waiting as u64);
+        if self.inputs.is_empty() {
+            return;
+        }
+        let inputs = std::mem::take(&mut self.inputs);
+        let count = inputs.len();
+        // Without a writer nothing more is done: the server is stopping.
+        if self.writer.as_ref().is_none_or(|writer| writer.send(inputs).is_err()) {
+            self.waiting -= count;
+        }
+    }
+}
+
+/// Whether there is room for what a link says and for what it will be answered.
+fn may_read(waiting: usize, peer: &Peer) -> bool {
+    waiting < WRITER_QUEUE_MAX && peer.queued < STATE_OUT_BYTES_MAX / 2
+}

@@ -1,0 +1,89 @@
+//! The logic server's shell: a thread for the links to state shards, a thread for the store, the HTTP pages. Does all I/O and decides nothing.
+//!
+//! ```text
+//! state shards ─ links (one reactor) ── Vec<Input> ──> writer (the machine and its store)
+//!                                    <─ Vec<Output> ─
+//! ```
+//!
+//! Requests cross in one piece a turn and answers in one piece a commit, so the crossing costs next to nothing when there is much to do. While the
+//! writer waits for the disk, the next batch gathers by itself: nobody waits for a batch to fill.
+
+#![allow(clippy::disallowed_methods, reason = "the shell does the I/O")]
+
+mod admin;
+mod counters;
+mod links;
+mod peer;
+mod writer;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::unbounded;
+use reactor::admin::Admin;
+use reactor::clock::Clock;
+use reactor::wake::Mailbox;
+
+use crate::store::sqlite::{Options, SqliteStore};
+use crate::{Config, Logic};
+use counters::{LinkCounters, WriterCounters};
+use links::{Links, Told};
+use writer::Writer;
+
+/// A running logic server. If its store breaks, it ends the process with status 74: see [`Logic`].
+#[derive(Debug)]
+pub struct Running {
+    listen: SocketAddr,
+    admin: Admin,
+    links: Mailbox<Told>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// Opens the store, recovers it if need be, and starts the server.
+pub fn start(config: &Config) -> io::Result<Running> {
+    let options = Options { cache_bytes: config.store_cache.0, checkpoint_pages: config.checkpoint_pages };
+    let store = SqliteStore::open(&config.store, options).map_err(io::Error::other)?;
+    let clock = Clock::start();
+    let (link_counters, writer_counters) = <(Arc<LinkCounters>, Arc<WriterCounters>)>::default();
+    let (requests, inbox) = unbounded();
+    let (links, mailbox) = Links::new(config.listen, clock, requests, Arc::clone(&link_counters))?;
+    let listen = links.address();
+    let writer = Writer {
+        logic: Logic::new(store),
+        clock,
+        inbox,
+        links: mailbox.clone(),
+        commit_requests: config.commit_requests,
+        counters: Arc::clone(&writer_counters),
+    };
+    let admin = Admin::start(config.http, admin::pages(link_counters, writer_counters))?;
+    let threads = vec![
+        thread::Builder::new().name("writer".into()).spawn(move || {
+            writer.run();
+            Ok(())
+        })?,
+        thread::Builder::new().name("links".into()).spawn(move || links.run())?,
+    ];
+    Ok(Running { listen, admin, links: mailbox, threads })
+}
+
+impl Running {
+    /// The bound addresses: where state servers and operators find it.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        vec![("listen", self.listen), ("http", self.admin.address())]
+    }
+
+    /// Takes nothing new, commits and answers what was taken, closes the store and ends the threads.
+    pub fn stop(self) -> io::Result<()> {
+        // Links that are gone need no telling; how they went is told by their thread.
+        drop(self.links.send_blocking(Told::Stop));
+        self.threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the logic server panicked")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! One link from a state shard: its handshake and the way from frames to inputs and from outputs to frames. Leaves the reading and writing to
+//! `links`, the meaning to the machine.
+
+use std::fmt;
+
+use mio::net::TcpStream;
+use mio::{Registry, Token};
+use proto::backend::{FromLogic, FromState, LinkError, to_state};
+use proto::rpc::FrameError;
+use reactor::link::Link;
+
+use crate::{Device, Input, LinkId, Output};
+
+/// One link.
+#[derive(Debug)]
+pub(super) struct Peer {
+    id: LinkId,
+    pub(super) link: Link,
+    /// Frames that have not left, and bytes before them that have.
+    pub(super) out: Vec<u8>,
+    /// Bytes that had not left when it was last flushed.
+    pub(super) queued: usize,
+    /// It has said Hello.
+    pub(super) greeted: bool,
+    /// It will say nothing more; kept here because the event that told so comes once, and reading may have been put off.
+    pub(super) hung_up: bool,
+}
+
+/// What breaks a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Breach {
+    Frame(FrameError),
+    Body(LinkError),
+    /// The first frame was no Hello.
+    HelloFirst,
+    /// There was a second one.
+    HelloAgain,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => error.fmt(f),
+            Self::Body(error) => error.fmt(f),
+            Self::HelloFirst => f.write_str("the first frame was no Hello"),
+            Self::HelloAgain => f.write_str("a second Hello"),
+        }
+    }
+}
+
+impl Peer {
+    pub(super) fn new(
+        id: LinkId,
+        stream: TcpStream,
+        registry: &Registry,
+        token: Token,
+    ) -> std::io::Result<Self> {
+        let link = Link::new(stream, registry, token)?;
+        Ok(Self { id, link, out: Vec::new(), queued: 0, greeted: false, hung_up: false })
+    }
+
+    /// The inputs in all whole frames that have come.
+    pub(super) fn frames(&mut self, inputs: &mut Vec<Input>) -> Result<(), Breach> {
+        while let Some((kind, body)) = self.link.next_frame().map_err(Breach::Frame)? {
+            let link = self.id;
+            inputs.push(match (self.greeted, FromState::decode(kind, body).map_err(Breach::Body)?) {
+                (false, FromState::Hello { shard, shard_count, boot_epoch }) => {
+                    tracing::info!(link = link.0, shard, shard_count, boot_epoch, "a state shard has come");
+                    self.greeted = true;
+                    to_state(&mut self.out, FromLogic::Welcome);
+                    Input::LinkUp { link, shard, shard_count }
+                }
+                (false, _) => return Err(Breach::HelloFirst),
+                (true, FromState::Hello { .. }) => return Err(Breach::HelloAgain),
+                (true, FromState::Attach { call, uid, device }) => {
+                    Input::Attach { link, call, from: Device { uid, device } }
+                }
+                (true, FromState::Request { call, uid, device, packet }) => {
+                    Input::Request { link, call, from: Device { uid, device }, packet }
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The link that an output is for, and its frame.
+pub(super) fn frame(output: Output) -> (LinkId, FromLogic) {
+    match output {
+        Output::Attached { link, call, last_client_id } => {
+            (link, FromLogic::Attached { call, last_client_id })
+        }
+        Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
+        Output::Push { link, push } => (link, FromLogic::Push(push)),
+    }
+}
