@@ -3,9 +3,13 @@
 //!
 //! This is what conformance is judged on and what the gateway's cost is measured by.
 
+use std::ops::Range;
+
 use proto::close::CloseReason;
+use proto::limits::CONTROL_PAYLOAD_BYTES_MAX;
 use proto::tcp;
 use proto::time::Now;
+use proto::ws::frame::Header;
 use proto::ws::{self, Opcode, WsError, mask};
 
 use crate::Output;
@@ -122,26 +126,34 @@ impl Gateway {
 impl Answers<'_> {
     /// Answers a whole message whose payload is still masked: it is unmasked on its way to the front.
     #[inline]
-    fn message(&mut self, header: ws::frame::Header, payload: std::ops::Range<usize>) -> Result<(), WsError> {
-        let head = ws::frame::head(header.opcode, payload.len(), None);
-        let start = self.end + head.as_slice().len();
+    fn message(&mut self, header: Header, payload: Range<usize>) -> Result<(), WsError> {
+        let start = self.head(header.opcode, payload.len());
         let end = start + payload.len();
-        mask::apply_and_move(self.bytes, payload, start, header.mask.unwrap_or_default());
-        if header.opcode == Opcode::Text && !ws::is_utf8(&self.bytes[start..end]) {
+        let ascii = mask::apply_and_move(self.bytes, payload, start, header.mask.unwrap_or_default());
+        if header.opcode == Opcode::Text && !ascii && !ws::is_utf8(&self.bytes[start..end]) {
             return Err(WsError::Utf8);
         }
-        self.bytes[self.end..start].copy_from_slice(head.as_slice());
         self.end = end;
         Ok(())
     }
 
     /// Answers with a payload that is unmasked already.
-    fn push(&mut self, opcode: Opcode, payload: std::ops::Range<usize>) {
-        let head = ws::frame::head(opcode, payload.len(), None);
-        let start = self.end + head.as_slice().len();
-        let end = start + payload.len();
+    fn push(&mut self, opcode: Opcode, payload: Range<usize>) {
+        let start = self.head(opcode, payload.len());
+        self.end = start + payload.len();
         self.bytes.copy_within(payload, start);
+    }
+
+    /// Writes the next answer's header, which is four bytes shorter than the one it answers, and returns where its payload begins.
+    #[inline]
+    fn head(&mut self, opcode: Opcode, length: usize) -> usize {
+        if length <= CONTROL_PAYLOAD_BYTES_MAX {
+            self.bytes[self.end..self.end + 2].copy_from_slice(&[0x80 | opcode as u8, length as u8]);
+            return self.end + 2;
+        }
+        let head = ws::frame::head(opcode, length, None);
+        let start = self.end + head.as_slice().len();
         self.bytes[self.end..start].copy_from_slice(head.as_slice());
-        self.end = end;
+        start
     }
 }

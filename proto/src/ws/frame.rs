@@ -109,6 +109,19 @@ impl Header {
         Ok(Some((Self { fin, opcode, mask: Some(*key), length }, used + 4)))
     }
 
+    /// The same for the header that comes most: of an unfragmented message from a client, of at most 125 bytes. `None` says nothing about any other.
+    #[inline]
+    pub(super) fn of_short_message(bytes: &[u8], role: Role) -> Option<(Self, usize)> {
+        let [first, second, key @ ..] = *bytes.first_chunk::<6>()?;
+        let opcode = match first {
+            0x81 => Opcode::Text,
+            0x82 => Opcode::Binary,
+            _ => return None,
+        };
+        let is_short = matches!(second, 0x80..=0xFD) && role == Role::Server;
+        is_short.then_some((Self { fin: true, opcode, mask: Some(key), length: u64::from(second & 0x7F) }, 6))
+    }
+
     /// Writes the header, with the shortest form of the length.
     #[inline]
     pub fn encode(&self) -> Head {

@@ -137,7 +137,10 @@ impl Receiver {
         if !self.is_idle() {
             return None;
         }
-        let (header, head_bytes) = Header::decode(&bytes[at..], self.role).ok()??;
+        let (header, head_bytes) = match Header::of_short_message(&bytes[at..], self.role) {
+            Some(short) => short,
+            None => Header::decode(&bytes[at..], self.role).ok()??,
+        };
         let is_message = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
         if !is_message || header.length > limits.message_bytes as u64 {
             return None;
@@ -251,11 +254,9 @@ impl Receiver {
     fn work_on(&mut self, payload: &mut [u8], header: Header) -> Result<(), WsError> {
         let done = self.done as usize;
         let new = &mut payload[done..];
-        if let Some(key) = header.mask {
-            mask::apply(new, key, done);
-        }
+        let ascii = header.mask.is_some_and(|key| mask::apply(new, key, done));
         let opcode = self.assembly.as_ref().map_or(header.opcode, |assembly| assembly.opcode);
-        if opcode == Opcode::Text {
+        if opcode == Opcode::Text && !(ascii && self.utf8.is_complete()) {
             self.utf8.feed(new).map_err(|_| WsError::Utf8)?;
         }
         Ok(())

@@ -166,7 +166,6 @@ impl<'a> Fields<'a> {
         let mut fields = Self::default();
         let mut protocol_lines = fields.protocols.len();
         for Header { name, value } in headers {
-            // Every name that matters is told from the others by its first letter, and most by their length.
             let is = |known: &str| name.eq_ignore_ascii_case(known);
             let text = || visible(value).ok_or(UpgradeError::Bad("header value is not visible ASCII"));
             let once = |field: &mut Option<&'a str>, twice| match field.replace(text()?) {

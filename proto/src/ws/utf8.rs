@@ -25,13 +25,7 @@ impl Utf8 {
     }
 
     /// Checks the next bytes of the text.
-    #[inline]
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Invalid> {
-        // Most short texts are plain ASCII, and that is seen sooner than that they are UTF-8.
-        if self.length == 0 && bytes.is_ascii() { Ok(()) } else { self.feed_any(bytes) }
-    }
-
-    fn feed_any(&mut self, bytes: &[u8]) -> Result<(), Invalid> {
         let bytes = if self.length == 0 { bytes } else { self.complete(bytes)? };
         let (whole, begun) = bytes.split_at(bytes.len() - begun_at_end(bytes));
         simdutf8::basic::from_utf8(whole).map_err(|_| Invalid)?;

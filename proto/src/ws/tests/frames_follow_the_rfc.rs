@@ -136,7 +136,8 @@ proptest! {
     #[test]
     fn masking_agrees_with_the_formula_of_the_rfc(bytes: Vec<u8>, key: [u8; 4], offset in 0usize..9) {
         let mut masked = bytes.clone();
-        mask::apply(&mut masked, key, offset);
+        let ascii = mask::apply(&mut masked, key, offset);
+        prop_assert_eq!(ascii, masked.is_ascii());
         let formula: Vec<u8> = bytes.iter().zip(offset..).map(|(byte, i)| byte ^ key[i % 4]).collect();
         prop_assert_eq!(masked, formula);
     }
@@ -151,7 +152,8 @@ proptest! {
         let mut expected = bytes[start..end].to_vec();
         mask::apply(&mut expected, key, 0);
         let mut moved = bytes.clone();
-        mask::apply_and_move(&mut moved, start..end, to, key);
+        let ascii = mask::apply_and_move(&mut moved, start..end, to, key);
+        prop_assert_eq!(ascii, expected.is_ascii());
         prop_assert_eq!(&moved[to..to + expected.len()], &expected[..]);
         prop_assert_eq!(&moved[..to], &bytes[..to]);
         prop_assert_eq!(&moved[end..], &bytes[end..]);
