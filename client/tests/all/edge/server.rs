@@ -46,6 +46,7 @@ impl Server {
         let of_listener = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                stream.set_nodelay(true).unwrap();
                 let shared = Arc::clone(&of_listener);
                 std::thread::spawn(move || serve(&shared, stream));
             }
