@@ -142,7 +142,7 @@ impl Gateway {
         match conn.stage {
             Stage::Open if self.mode == Mode::Echo && conn.waiting => {}
             Stage::Open if self.mode == Mode::Relay && self.links.congested(conn.slot) => {
-                self.links.wait(index, conn)
+                self.links.wait(index, conn);
             }
             Stage::Open | Stage::Closing | Stage::Free => return usize::MAX,
             Stage::Sniffing | Stage::First if !conn.waiting => {
