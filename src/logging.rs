@@ -35,9 +35,9 @@ pub(crate) fn start(given: &ArgMatches) -> Result<(), Failure> {
     let text = given.get_one::<String>("log-format").map_or(terminal, |format| format == "text");
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(terminal);
     if text {
-        logs.init()
+        logs.init();
     } else {
-        logs.json().init()
+        logs.json().init();
     }
     Ok(())
 }

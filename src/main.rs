@@ -1,10 +1,14 @@
 //! The `holdfast` binary. Owns the command line, signals, logging and what is printed; leaves everything else to the crates.
 
+mod chat;
+mod dev_key;
 mod failure;
 mod gateway;
 mod logging;
+mod logic;
 mod server;
 mod signals;
+mod token;
 
 use std::process::ExitCode;
 
@@ -16,13 +20,17 @@ use crate::failure::Failure;
 type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
 
 /// What `holdfast` can do.
-const SUBCOMMANDS: [Subcommand; 1] = [(gateway::command, gateway::run)];
+const SUBCOMMANDS: [Subcommand; 4] = [
+    (gateway::command, gateway::run),
+    (logic::command, logic::run),
+    (chat::command, chat::run),
+    (token::command, token::run),
+];
 
 fn main() -> ExitCode {
     let given = command_line().get_matches();
-    let chosen = SUBCOMMANDS
-        .iter()
-        .find_map(|(command, run)| given.subcommand_matches(command().get_name()).map(|given| run(given)));
+    let chosen =
+        SUBCOMMANDS.iter().find_map(|(command, run)| given.subcommand_matches(command().get_name()).map(run));
     match chosen {
         None | Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(failure)) => failure.report(),
