@@ -38,15 +38,15 @@ pub struct Machine {
     sent_ms: u64,
     /// When something came last.
     heard_ms: u64,
-    acks: Acks,
     submits: Submits,
-    /// Made when the first conversation is heard of: most clients are idle, and a million of them share a machine in load tests.
+    /// Made when something is first heard or asked: most clients are idle, and a million of them share a machine in load tests.
     reading: Option<Box<Reading>>,
 }
 
-/// What a client that reads needs.
+/// What a client needs that hears something.
 #[derive(Debug, Default)]
 struct Reading {
+    acks: Acks,
     inbox: Inbox,
     pulls: Pulls,
 }
@@ -89,7 +89,6 @@ impl Machine {
             backoff: Backoff::new(seed),
             sent_ms: 0,
             heard_ms: 0,
-            acks: Acks::default(),
             submits: Submits::new(),
             reading: None,
         }
@@ -147,7 +146,9 @@ impl Machine {
                 self.give_up_connection(now, 0, out);
             }
             Phase::Online => {
-                self.acks.expire(now, out);
+                if let Some(reading) = &mut self.reading {
+                    reading.acks.expire(now, out);
+                }
                 self.submits.expire(now, &self.terms);
                 self.send_waiting(now, out);
                 self.note_sent(now, &out[before..]);
@@ -169,9 +170,11 @@ impl Machine {
             | Phase::LoggingIn { until_ms }
             | Phase::Leaving { until_ms } => Some(until_ms),
             Phase::Online => {
-                let pulls = self.reading.as_ref().and_then(|reading| reading.pulls.next_deadline(now));
+                let reading = self.reading.as_ref();
+                let acks = reading.and_then(|reading| reading.acks.next_deadline());
+                let pulls = reading.and_then(|reading| reading.pulls.next_deadline(now));
                 let silence = self.heard_ms + self.terms.silence_ms();
-                let others = [self.acks.next_deadline(), self.submits.next_deadline(now, &self.terms), pulls];
+                let others = [acks, self.submits.next_deadline(now, &self.terms), pulls];
                 others.into_iter().flatten().chain([self.heartbeat_due(), silence]).min()
             }
             Phase::Idle | Phase::Stopped => None,
@@ -184,7 +187,8 @@ impl Machine {
         }
         self.heard_ms = now.mono_ms;
         if packet.push_seq > 0 && self.is_online() {
-            self.acks.received(now, packet.push_seq, &self.terms, out);
+            let terms = self.terms;
+            self.reading().acks.received(now, packet.push_seq, &terms, out);
         }
         match packet.body {
             ServerBody::Heartbeat => {}
@@ -228,9 +232,9 @@ impl Machine {
         self.phase = Phase::Online;
         self.terms = Terms::of(ok);
         self.backoff.reset();
-        self.acks = Acks::default();
         self.submits.online(ok.last_client_id);
         if let Some(reading) = &mut self.reading {
+            reading.acks = Acks::default();
             reading.pulls.online(&mut reading.inbox);
         }
         // Whatever the login took, the session's silence begins now.
