@@ -10,7 +10,7 @@ use client::wire::Address;
 use proto::ids::{ConversationId, DeviceId, Uid};
 use proto::packet::{Codec, Target};
 
-use crate::dev_key;
+use crate::dev_key::{self, Signer};
 use crate::failure::Failure;
 
 /// How long a token is good that is minted for a chat. The chat holds it for all its logins.
@@ -65,7 +65,7 @@ fn options(given: &ArgMatches) -> Result<(Options, Target), Failure> {
         Some(token) => token.clone(),
         None => {
             let data: &PathBuf = given.get_one("data").expect(defaulted);
-            dev_key::token(&dev_key::path(data), dev_key::KID, &uid, Some(&device), TOKEN_TTL)?
+            Signer::read(&dev_key::path(data), dev_key::KID)?.token(&uid, Some(&device), TOKEN_TTL)
         }
     };
     let target = match (given.get_one::<Uid>("to"), given.get_one::<ConversationId>("conversation")) {

@@ -55,25 +55,31 @@ fn make(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A token for a user, signed with the HS256 secret in a file.
-pub(crate) fn token(
-    file: &Path,
-    kid: &str,
-    uid: &Uid,
-    device: Option<&DeviceId>,
-    ttl: Duration,
-) -> Result<String, Failure> {
-    let wrong = |why: &dyn std::fmt::Display| Failure::runtime(&file.display().to_string(), why);
-    let text = std::fs::read(file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => wrong(&"there is no such key; `holdfast dev` makes one"),
-        _ => wrong(&error),
-    })?;
-    let (algorithm, source) = (TokenAlgorithm::Hs256, KeySource::File(file.into()));
-    let key = KeySpec { kid: kid.into(), algorithm, source };
-    key.key(&text).map_err(|error| wrong(&format_args!("the key {error}")))?;
-    let secret = key.secret(&text).unwrap_or_default();
-    let audience = "holdfast";
-    Ok(mint(Mint { kid, audience, uid, device, ttl }, &secret, now()))
+/// Signs tokens with the HS256 secret in a file.
+pub(crate) struct Signer {
+    kid: String,
+    secret: Vec<u8>,
+}
+
+impl Signer {
+    /// Reads the secret; `kid` is what the state server calls it.
+    pub(crate) fn read(file: &Path, kid: &str) -> Result<Self, Failure> {
+        let wrong = |why: &dyn std::fmt::Display| Failure::runtime(&file.display().to_string(), why);
+        let text = std::fs::read(file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => wrong(&"there is no such key; `holdfast dev` makes one"),
+            _ => wrong(&error),
+        })?;
+        let (algorithm, source) = (TokenAlgorithm::Hs256, KeySource::File(file.into()));
+        let key = KeySpec { kid: kid.into(), algorithm, source };
+        key.key(&text).map_err(|error| wrong(&format_args!("the key {error}")))?;
+        Ok(Self { kid: key.kid.clone(), secret: key.secret(&text).unwrap_or_default() })
+    }
+
+    /// A token that is good from now on, on this device or on any.
+    pub(crate) fn token(&self, uid: &Uid, device: Option<&DeviceId>, ttl: Duration) -> String {
+        let audience = "holdfast";
+        mint(Mint { kid: &self.kid, audience, uid, device, ttl }, &self.secret, now())
+    }
 }
 
 fn now() -> Now {
@@ -87,7 +93,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn signed(file: &Path) -> Result<String, Failure> {
-        token(file, KID, &"alice".parse().unwrap(), None, Duration::from_mins(1))
+        let uid = "alice".parse().unwrap();
+        Signer::read(file, KID).map(|signer| signer.token(&uid, None, Duration::from_mins(1)))
     }
 
     #[test]

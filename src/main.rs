@@ -4,6 +4,7 @@ mod chat;
 mod dev_key;
 mod failure;
 mod gateway;
+mod load;
 mod logging;
 mod logic;
 mod server;
@@ -20,11 +21,12 @@ use crate::failure::Failure;
 type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
 
 /// What `holdfast` can do.
-const SUBCOMMANDS: [Subcommand; 4] = [
+const SUBCOMMANDS: [Subcommand; 5] = [
     (gateway::command, gateway::run),
     (logic::command, logic::run),
     (chat::command, chat::run),
     (token::command, token::run),
+    (load::command, load::run),
 ];
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use proto::ids::{DeviceId, Uid};
 use settings::Setting as _;
 
-use crate::dev_key;
+use crate::dev_key::{self, Signer};
 use crate::failure::Failure;
 
 /// The command line.
@@ -33,6 +33,6 @@ pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
     let ttl: &Duration = given.get_one("ttl").expect(defaulted);
     let file: &PathBuf = given.get_one("key-file").expect(defaulted);
     let kid: &String = given.get_one("kid").expect(defaulted);
-    let token = dev_key::token(file, kid, uid, given.get_one("device"), *ttl)?;
+    let token = Signer::read(file, kid)?.token(uid, given.get_one("device"), *ttl);
     writeln!(io::stdout(), "{token}").map_err(|error| Failure::runtime("stdout", error))
 }
