@@ -20,7 +20,7 @@ use crate::{Answer, Command, Event, Failure, Input, Output, StopReason};
 use acks::Acks;
 use backoff::Backoff;
 use inbox::{Gap, Inbox};
-use pulls::{Pulls, Want};
+use pulls::{Pulls, RefusedPull, Want};
 use submits::{Submits, Verdict};
 use terms::Terms;
 
@@ -315,20 +315,23 @@ impl Machine {
         }
     }
 
+    /// A refusal that names no command: of a pull, unless it names a field of something else.
     fn pull_refused(&mut self, now: Now, refused: Refused, out: &mut Vec<Output>) {
+        let for_now = refused.code == RefusedCode::Unavailable;
+        let of_a_pull = refused.field.is_empty() || refused.field.starts_with("pull");
         let reading = self.reading();
-        let Some(want) = reading.pulls.refused() else {
-            out.push(Output::Event(Event::Refused(refused)));
-            return;
-        };
-        match (refused.code, want) {
-            (RefusedCode::Unavailable, want) => {
+        let whose = if of_a_pull { reading.pulls.refused(!for_now) } else { RefusedPull::None };
+        match whose {
+            RefusedPull::None => out.push(Output::Event(Event::Refused(refused))),
+            RefusedPull::Unclear if for_now => reading.pulls.hold(now, u64::from(refused.retry_after_ms)),
+            RefusedPull::Unclear => {}
+            RefusedPull::Of(want) if for_now => {
                 reading.pulls.retry(now, want, u64::from(refused.retry_after_ms));
             }
-            (_, Want::App(ticket, _)) => {
+            RefusedPull::Of(Want::App(ticket, _)) => {
                 out.push(Output::Event(Event::History(ticket, Err(Failure::Refused(refused)))));
             }
-            (_, Want::Gap(conversation)) => reading.inbox.unreachable(&conversation, out),
+            RefusedPull::Of(Want::Gap(conversation)) => reading.inbox.unreachable(&conversation, out),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Questions for pieces of logs: the app's, and ours for gaps. Owns their bound, their retry and which answer belongs to which
 //! question; leaves what the answers say to the app and the inbox.
 //!
-//! A Pulled names its conversation. A refusal of a pull names nothing; a session answers every pull, in the order of asking, so it belongs to
-//! the oldest. That is also why a pull is asked again only when it was refused for now or its session is gone: two answers to one question would
-//! shift all that follow.
+//! A session answers every pull once, and a Pulled names its conversation; but a refusal names nothing, and refusals may overtake answers. With one pull
+//! in flight it is clear which was refused. With several, all of them are asked again after their answers have passed by, one at a time until the refused
+//! one is found. No pull is asked again for want of patience: two answers to one question would spoil that count.
 
 use std::collections::VecDeque;
 
@@ -38,8 +38,23 @@ pub(crate) struct Pulls {
     gaps: VecDeque<ConversationId>,
     /// In the order of asking, at most [`CLIENT_PULLS_IN_FLIGHT_MAX`].
     asked: VecDeque<Asked>,
+    /// Answers still to come to questions that will be asked again; nothing is asked before they have passed by.
+    ghosts: usize,
+    /// One at a time, since a refusal is looked for.
+    alone: bool,
     /// Nothing is asked before this moment: the server said "not now".
     hold_until_ms: u64,
+}
+
+/// Whose question was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RefusedPull {
+    /// Nobody's.
+    None,
+    /// One of several; all are asked again.
+    Unclear,
+    /// This one.
+    Of(Want),
 }
 
 impl Want {
@@ -68,7 +83,11 @@ impl Pulls {
 
     /// Asks as much as may be asked.
     pub(crate) fn send(&mut self, now: Now, inbox: &Inbox, out: &mut Vec<Output>) {
-        while self.asked.len() < CLIENT_PULLS_IN_FLIGHT_MAX && self.hold_until_ms <= now.mono_ms {
+        if self.ghosts > 0 || self.hold_until_ms > now.mono_ms {
+            return;
+        }
+        let room = if self.alone { 1 } else { CLIENT_PULLS_IN_FLIGHT_MAX };
+        while self.asked.len() < room {
             let (want, pull) = if let Some((ticket, pull)) = self.app.pop_front() {
                 (Want::App(ticket, pull.clone()), pull)
             } else if let Some(conversation) = self.gaps.pop_front() {
@@ -76,6 +95,7 @@ impl Pulls {
                 let pull = Pull { conversation: conversation.clone(), from_seq, limit: 0 };
                 (Want::Gap(conversation), pull)
             } else {
+                self.alone &= !self.asked.is_empty();
                 return;
             };
             self.asked.push_back(Asked { want, from_seq: pull.from_seq });
@@ -85,6 +105,10 @@ impl Pulls {
 
     /// Whose answer this is: of those who asked about the conversation, whoever asked for that seq, or for the newest, or at all.
     pub(crate) fn answered(&mut self, pulled: &Pulled) -> Option<Want> {
+        if self.ghosts > 0 {
+            self.ghosts -= 1;
+            return None;
+        }
         let about = |asked: &Asked| asked.want.conversation() == &pulled.conversation;
         let exact = |asked: &Asked| about(asked) && asked.from_seq == pulled.from_seq;
         let newest = |asked: &Asked| about(asked) && asked.from_seq == 0;
@@ -94,24 +118,40 @@ impl Pulls {
         self.asked.remove(at).map(|asked| asked.want)
     }
 
-    /// Whose question was refused.
-    pub(crate) fn refused(&mut self) -> Option<Want> {
-        self.asked.pop_front().map(|asked| asked.want)
+    /// A pull was refused, for good or for now.
+    pub(crate) fn refused(&mut self, for_good: bool) -> RefusedPull {
+        match self.asked.len() {
+            _ if self.ghosts > 0 => self.ghosts -= 1,
+            0 => return RefusedPull::None,
+            1 => {
+                self.alone &= !for_good;
+                return self.asked.pop_front().map_or(RefusedPull::None, |asked| RefusedPull::Of(asked.want));
+            }
+            several => {
+                self.ghosts = several - 1;
+                self.alone = for_good;
+                self.take_all_back();
+            }
+        }
+        RefusedPull::Unclear
+    }
+
+    /// Nothing is asked before `after_ms` milliseconds have passed.
+    pub(crate) fn hold(&mut self, now: Now, after_ms: u64) {
+        let wait = after_ms.max(CLIENT_RETRY_MIN.as_millis() as u64);
+        self.hold_until_ms = self.hold_until_ms.max(now.mono_ms + wait);
     }
 
     /// The question is asked again, not before `after_ms` milliseconds have passed.
     pub(crate) fn retry(&mut self, now: Now, want: Want, after_ms: u64) {
-        let wait = after_ms.max(CLIENT_RETRY_MIN.as_millis() as u64);
-        self.hold_until_ms = self.hold_until_ms.max(now.mono_ms + wait);
+        self.hold(now, after_ms);
         self.take_back(want);
     }
 
     /// The session is open: the app's open questions are asked again, and every conversation that is known is asked about.
     pub(crate) fn online(&mut self, inbox: &mut Inbox) {
-        while let Some(asked) = self.asked.pop_back() {
-            self.take_back(asked.want);
-        }
-        self.hold_until_ms = 0;
+        self.take_all_back();
+        (self.ghosts, self.alone, self.hold_until_ms) = (0, false, 0);
         self.gaps.clear();
         self.gaps.extend(inbox.all_may_have_gaps().cloned());
     }
@@ -132,6 +172,13 @@ impl Pulls {
         let waiting = stopped.app.into_iter().map(|(ticket, _)| ticket);
         let failed = |ticket| Output::Event(Event::History(ticket, Err(Failure::Stopped)));
         out.extend(asked.chain(waiting).map(failed));
+    }
+
+    fn take_all_back(&mut self) {
+        // From the last to the first, so that the oldest is asked first again.
+        while let Some(asked) = self.asked.pop_back() {
+            self.take_back(asked.want);
+        }
     }
 
     fn take_back(&mut self, want: Want) {

@@ -111,8 +111,15 @@ impl Submits {
         if self.hold_until_ms > now.mono_ms {
             return;
         }
-        while self.sent < self.queue.len().min(terms.uplink_window as usize) {
+        let first =
+            self.queue.front().filter(|_| self.numbered > 0).map_or(self.next_id, |queued| queued.client_id);
+        while self.sent < self.queue.len() {
             let queued = &mut self.queue[self.sent];
+            // The server's window begins at the oldest unanswered command, whatever has been answered behind it.
+            let id = if self.sent < self.numbered { queued.client_id } else { self.next_id };
+            if self.sent > 0 && id - first >= u64::from(terms.uplink_window) {
+                break;
+            }
             // One always goes, however big it is.
             if self.sent > 0 && self.sent_bytes + queued.bytes > CLIENT_IN_FLIGHT_BYTES_MAX {
                 break;

@@ -3,6 +3,7 @@
 use proto::packet::{Body, Pull, Submit};
 
 use super::*;
+use crate::Ticket;
 
 struct Fixture {
     machine: Machine,
@@ -197,24 +198,64 @@ fn a_logout_waits_for_the_servers_close_but_not_for_long() {
     assert_eq!(fixture.wait(), [Output::Hangup, stopped]);
 }
 
+/// The seqs that are asked from, and the tickets whose history was refused.
+fn asked_and_refused(out: &[Output]) -> (Vec<u64>, Vec<Ticket>) {
+    let asked = out.iter().filter_map(|output| match output {
+        Output::Send(ClientPacket { body: ClientBody::Pull(pull), .. }) => Some(pull.from_seq),
+        _ => None,
+    });
+    let refused = out.iter().filter_map(|output| match output {
+        Output::Event(Event::History(ticket, Err(Failure::Refused(_)))) => Some(*ticket),
+        _ => None,
+    });
+    (asked.collect(), refused.collect())
+}
+
+fn pulled(from_seq: u64) -> ServerBody {
+    let conversation = "g.a".parse().unwrap();
+    ServerBody::Pulled(Pulled {
+        conversation,
+        from_seq,
+        next_seq: from_seq + 1,
+        head: 9,
+        messages: Vec::new(),
+    })
+}
+
 #[test]
-fn at_most_eight_pulls_are_in_flight_and_a_refusal_belongs_to_the_oldest() {
+fn at_most_eight_pulls_are_in_flight() {
     let mut fixture = Fixture::online();
     let sent: usize = (1..=20).map(|n| fixture.give(pull(n, n)).len()).sum();
     assert_eq!(sent, 8);
+    let out = fixture.packet(0, pulled(3));
+    assert!(is_event(&out[0], |event| matches!(event, Event::History(3, Ok(_)))));
+    assert_eq!(asked_and_refused(&out), (vec![9], vec![]));
+}
+
+#[test]
+fn a_refused_pull_among_several_is_found_by_asking_one_at_a_time() {
+    let mut fixture = Fixture::online();
+    (1..=3).for_each(|n| drop(fixture.give(pull(n, n))));
+    // The refusal of the second overtakes the answer to the first.
+    assert_eq!(fixture.packet(0, refused(RefusedCode::NotAMember)), []);
+    assert_eq!(fixture.packet(0, pulled(1)), []);
+    assert_eq!(asked_and_refused(&fixture.packet(0, pulled(3))), (vec![1], vec![]));
+    let out = fixture.packet(0, pulled(1));
+    assert!(is_event(&out[0], |event| matches!(event, Event::History(1, Ok(_)))));
+    assert_eq!(asked_and_refused(&out), (vec![2], vec![]));
+    fixture.give(pull(4, 4));
     let out = fixture.packet(0, refused(RefusedCode::NotAMember));
-    assert!(is_event(&out[0], |event| matches!(event, Event::History(1, Err(Failure::Refused(_))))));
-    assert!(matches!(out[1..], [Output::Send(_)]), "there is room for one more");
-    let conversation = "g.a".parse().unwrap();
-    let pulled = Pulled { conversation, from_seq: 3, next_seq: 4, head: 9, messages: Vec::new() };
-    let out = fixture.packet(0, ServerBody::Pulled(pulled.clone()));
-    assert_eq!(out[0], Output::Event(Event::History(3, Ok(pulled))));
-    let out = fixture.packet(0, refused(RefusedCode::Unavailable));
-    assert_eq!(out, [], "the second is asked again after a while");
-    let out = fixture.wait();
-    assert!(
-        matches!(&out[0], Output::Send(ClientPacket { body: ClientBody::Pull(pull), .. }) if pull.from_seq == 2)
-    );
+    assert_eq!(asked_and_refused(&out), (vec![3, 4], vec![2]), "and then together again");
+}
+
+#[test]
+fn pulls_that_are_refused_for_now_are_asked_again_together() {
+    let mut fixture = Fixture::online();
+    (1..=3).for_each(|n| drop(fixture.give(pull(n, n))));
+    for _ in 0..3 {
+        assert_eq!(fixture.packet(0, refused(RefusedCode::Unavailable)), []);
+    }
+    assert_eq!(asked_and_refused(&fixture.wait()), (vec![1, 2, 3], vec![]));
 }
 
 #[test]
@@ -222,6 +263,10 @@ fn a_refusal_of_nothing_in_particular_is_told_as_such() {
     let mut fixture = Fixture::online();
     let out = fixture.packet(0, refused(RefusedCode::Invalid));
     assert!(is_event(&out[0], |event| matches!(event, Event::Refused(_))));
+    fixture.give(pull(2, 1));
+    let login = Refused::new(RefusedCode::Invalid, "login", "this connection has a session already");
+    let out = fixture.packet(0, ServerBody::Refused(login));
+    assert!(is_event(&out[0], |event| matches!(event, Event::Refused(_))), "no refusal of the pull");
     fixture.give(say(1));
     assert_eq!(fixture.packet(1, refused(RefusedCode::LoginFirst)), [Output::Login]);
 }
