@@ -62,6 +62,10 @@ pub struct Counts {
     pub blocked: u64,
 }
 
+/// How [`REFUSED_CODES`] are called in metrics.
+pub const REFUSED_LABELS: [&str; REFUSED_CODES.len()] =
+    ["invalid", "login_first", "token_invalid", "token_expired", "out_of_order", "unavailable"];
+
 impl Counts {
     pub(crate) fn refuse(&mut self, code: RefusedCode) {
         if let Some(place) = REFUSED_CODES.iter().position(|known| *known == code) {

@@ -1,6 +1,6 @@
 //! The state server: holds the sessions, and everything about a client that has a memory.
 //!
-//! The machine is here. A [`Shard`] owns some slots of users: it checks logins, keeps the order of commands, numbers pushes
+//! The machine is here, the shell around it in [`shell`]. A [`Shard`] owns some slots of users: it checks logins, keeps the order of commands, numbers pushes
 //! and notices silence. It must never touch a client's socket, nor know what a message means: packets pass unread but for their kind and number.
 //!
 //! Reading order: [`Input`], [`Output`] and [`Event`] here, then `shard` (what each input does), `session` (what there is to remember), `uplink` and
@@ -8,6 +8,7 @@
 //! nothing of the rest.
 
 mod calls;
+mod config;
 mod counts;
 mod event;
 mod inflight;
@@ -16,12 +17,14 @@ mod session;
 mod sessions;
 mod settings;
 mod shard;
+pub mod shell;
 pub mod token;
 mod uplink;
 mod waiting;
 pub mod wheel;
 
-pub use counts::{Counts, REFUSED_CODES};
+pub use config::Config;
+pub use counts::{Counts, REFUSED_CODES, REFUSED_LABELS};
 pub use event::{Event, Fault, SessionName};
 pub use settings::Settings;
 pub use shard::Shard;

@@ -111,6 +111,20 @@ impl KeySpec {
         Ok(spec)
     }
 
+    /// The text that [`KeySpec::parse`] reads. It may hold a secret.
+    pub fn to_text(&self) -> String {
+        let algorithm = match self.algorithm {
+            TokenAlgorithm::Hs256 => "HS256",
+            TokenAlgorithm::EdDsa => "EdDSA",
+        };
+        match &self.source {
+            KeySource::Bytes(bytes) => {
+                format!("{}:{algorithm}:base64:{}", self.kid, BASE64_STANDARD.encode(bytes))
+            }
+            KeySource::File(path) => format!("{}:{algorithm}:file:{}", self.kid, path.display()),
+        }
+    }
+
     /// The key, given what its file holds; a key that stands in the text itself needs no file.
     pub fn key(&self, file: &[u8]) -> Result<Key, KeyError> {
         match (&self.source, self.algorithm) {

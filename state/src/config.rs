@@ -1,0 +1,148 @@
+//! What the state server is told by its operator. Owns the keys, their bounds and what must hold between them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ::settings::Setting;
+use proto::limits;
+
+use crate::Settings;
+use crate::shell::keys;
+use crate::token::{KeySpec, Keys};
+
+::settings::settings! {
+    /// What the state server is told by its operator.
+    pub struct Config in "state" {
+        /// Address for the gateways' links.
+        listen: SocketAddr = "127.0.0.1:7410",
+        /// Address of the admin pages.
+        admin: SocketAddr = "127.0.0.1:7411",
+        /// Address of the logic server's RPC.
+        logic: SocketAddr = "127.0.0.1:7420",
+        /// Shard threads; 0 means one per core.
+        shards: u32 [0..=limits::SHARDS_MAX] = 0,
+        /// Keys that tokens are verified with, each as KID:ALG:SOURCE.
+        /// ALG is HS256 or EdDSA. SOURCE is base64:TEXT or file:PATH: a secret of at least 32 bytes, or an Ed25519 public key (in a file, as PEM).
+        token_keys: Vec<KeySpec> = [],
+        /// What tokens must have as their audience.
+        token_audience: String = "holdfast",
+        /// How often a client shall give a sign of life.
+        heartbeat_interval: Duration ["100ms"..="10m"] = limits::HEARTBEAT_INTERVAL,
+        /// A session without a sign of life for so long ends.
+        heartbeat_deadline: Duration ["500ms"..="1h"] = limits::HEARTBEAT_DEADLINE,
+        /// A client shall acknowledge a push at the latest after this.
+        ack_delay: Duration ["0s"..="10s"] = limits::ACK_DELAY,
+        /// A client shall acknowledge when so many pushes wait for it.
+        ack_every: u32 [1..=65_536] = limits::ACK_EVERY,
+        /// A client's patience before it sends a command again.
+        submit_timeout: Duration ["100ms"..="5m"] = limits::SUBMIT_TIMEOUT,
+        /// Commands of a session that may be unanswered.
+        uplink_window: u32 [1..=4096] = limits::UPLINK_WINDOW,
+        /// Pushes of a session that may be unacknowledged.
+        in_flight_max: u32 [1..=1_048_576] = limits::IN_FLIGHT_MAX,
+        /// Clients reconnect after a random time below this, doubled with every failure.
+        reconnect_base: Duration ["1ms"..="1m"] = limits::RECONNECT_BASE,
+        /// The longest time that a client waits before it reconnects.
+        reconnect_max: Duration ["1ms"..="1h"] = limits::RECONNECT_MAX,
+        /// How long a login waits for the logic server.
+        attach_deadline: Duration ["100ms"..="5m"] = limits::ATTACH_DEADLINE,
+        /// Sessions of one shard, at most.
+        sessions_max: usize [1..=limits::SESSIONS_PER_SHARD_MAX] = limits::SESSIONS_PER_SHARD_MAX,
+    }
+    check mistakes
+}
+
+impl Config {
+    /// What every shard is told alike; who it is and what it checks tokens with comes from where it is started.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            heartbeat_interval: self.heartbeat_interval,
+            heartbeat_deadline: self.heartbeat_deadline,
+            ack_delay: self.ack_delay,
+            ack_every: self.ack_every,
+            submit_timeout: self.submit_timeout,
+            uplink_window: self.uplink_window,
+            in_flight_max: self.in_flight_max,
+            reconnect_base: self.reconnect_base,
+            reconnect_max: self.reconnect_max,
+            attach_deadline: self.attach_deadline,
+            sessions_max: self.sessions_max,
+            ..Settings::new(Keys::new(&self.token_audience, Vec::new()))
+        }
+    }
+}
+
+impl Setting for KeySpec {
+    const KIND: &'static str = "KID:ALG:SOURCE";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| error.to_string())
+    }
+
+    fn show(&self) -> String {
+        self.to_text()
+    }
+}
+
+/// What no single value can tell; among it, what is in the files of the keys.
+fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
+    let mut mistakes = Vec::new();
+    if config.token_keys.is_empty() {
+        mistakes.push(("token_keys", "is empty: nobody could log in".into()));
+    }
+    let (_, unusable) = keys::load(&config.token_keys);
+    mistakes.extend(unusable.into_iter().map(|text| ("token_keys", text)));
+    for (place, key) in config.token_keys.iter().enumerate() {
+        if config.token_keys[..place].iter().any(|other| other.kid == key.kid) {
+            mistakes.push(("token_keys", format!("has more than one key of the name {:?}", key.kid)));
+        }
+    }
+    if config.token_audience.is_empty() {
+        mistakes.push(("token_audience", "is empty".into()));
+    }
+    if config.heartbeat_deadline <= 2 * config.heartbeat_interval {
+        mistakes.push(("heartbeat_deadline", "must be more than twice heartbeat_interval".into()));
+    }
+    if config.ack_every > config.in_flight_max {
+        mistakes.push(("ack_every", "must not be more than in_flight_max".into()));
+    }
+    if config.reconnect_base > config.reconnect_max {
+        mistakes.push(("reconnect_base", "must not be longer than reconnect_max".into()));
+    }
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use ::settings::{Settings as _, Sources};
+
+    use super::*;
+
+    const KEY: &str = "a:HS256:base64:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+    fn load(flags: &[(&str, &str)]) -> Result<Config, String> {
+        let flags: Vec<_> = flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect();
+        Config::load(&Sources { flags: &flags, ..Sources::default() })
+            .map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn a_key_is_all_that_must_be_said() {
+        let config = load(&[("token_keys", KEY)]).unwrap();
+        assert_eq!((config.token_keys[0].show(), config.uplink_window), (KEY.to_owned(), 64));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_and_no_secret_with_them() {
+        let files = "b:HS256:file:/nowhere/key,b:HS256:file:/nowhere/other";
+        let told = load(&[("token_keys", files), ("heartbeat_deadline", "31s"), ("reconnect_base", "1m")])
+            .unwrap_err();
+        for text in ["/nowhere/key", "/nowhere/other", "more than one key", "twice", "reconnect_max"] {
+            assert!(told.contains(text), "{told}");
+        }
+        let told = load(&[("token_keys", "a:HS256:base64:c2VjcmV0")]).unwrap_err();
+        assert!(told.contains("less than 32 bytes") && !told.contains("c2VjcmV0"), "{told}");
+        assert!(load(&[]).unwrap_err().contains("nobody could log in"));
+    }
+}

@@ -1,0 +1,28 @@
+//! The state server's admin pages: health, readiness, metrics.
+
+use std::sync::Arc;
+
+use reactor::admin::{Request, Response};
+use reactor::counters::Page;
+
+use super::counters::Counters;
+
+/// What is answered to whom.
+pub(super) fn pages(blocks: Vec<Arc<Counters>>) -> impl Fn(Request<'_>) -> Response + Send + 'static {
+    let mut metrics = Page::default();
+    metrics.add(blocks.clone());
+    move |request| match (request.method, request.path) {
+        ("GET", "/healthz") => Response::text("ok\n"),
+        ("GET", "/readyz") => ready(&blocks),
+        ("GET", "/metrics") => Response::metrics(metrics.text()),
+        (_, "/healthz" | "/readyz" | "/metrics") => Response::method_not_allowed(),
+        _ => Response::not_found(),
+    }
+}
+
+/// Ready when logic has welcomed every shard: before that, nobody can log in.
+fn ready(blocks: &[Arc<Counters>]) -> Response {
+    let count = blocks.iter().filter(|block| block.logic_ready.get() == 1).count();
+    let text = format!("{count} of {} shards are linked to the logic server\n", blocks.len());
+    if count == blocks.len() { Response::text(text) } else { Response::unavailable(text) }
+}

@@ -1,0 +1,138 @@
+//! The state server's metrics. Owns their names; what they count is the machine's.
+
+use proto::close::CloseReason;
+
+use crate::{Counts, REFUSED_LABELS, Shard};
+
+reactor::counters! {
+    /// One shard's counters.
+    pub(super) struct Counters {
+        /// Sessions that are open.
+        gauge sessions = "holdfast_state_sessions";
+        /// Connections that wait for their login to be answered, or have been asked for one.
+        gauge waiting = "holdfast_state_logins_pending";
+        /// Calls that logic has not answered.
+        gauge calls = "holdfast_state_calls_unanswered";
+        /// Gateway reactors whose link is up.
+        gauge gateway_links = "holdfast_state_gateway_links";
+        /// Shards that the logic server has welcomed.
+        gauge logic_ready = "holdfast_state_logic_ready";
+        /// Bytes that wait for gateways.
+        gauge gateway_queue_bytes = "holdfast_state_gateway_queue_bytes";
+        /// Bytes that wait for logic.
+        gauge logic_queue_bytes = "holdfast_state_logic_queue_bytes";
+        /// Turns of the event loop.
+        counter turns = "holdfast_state_turns";
+        /// Links that were dropped because their gateway did not read.
+        counter links_overrun = "holdfast_state_gateway_links_overrun";
+        /// Sessions that were opened.
+        counter opened = "holdfast_state_sessions_opened";
+        /// Connections that were asked to log in again.
+        counter login_required = "holdfast_state_logins_required";
+        /// Packets that clients sent.
+        counter uplinks = "holdfast_state_uplink_packets";
+        /// Packets of connections that hold no session, and were dropped.
+        counter stale = "holdfast_state_stale_packets";
+        /// Frames about connections that are not the sender's, or not this shard's, and were dropped.
+        counter foreign = "holdfast_state_foreign_connections";
+        /// Commands that went to logic for the first time.
+        counter commands = "holdfast_state_commands";
+        /// Commands that went to logic though they had been answered.
+        counter repeats = "holdfast_state_commands_repeated";
+        /// Commands that came early and were held.
+        counter held = "holdfast_state_commands_held";
+        /// Commands that came again while their answer was on its way.
+        counter ignored = "holdfast_state_commands_ignored";
+        /// Pulls that went to logic.
+        counter pulls = "holdfast_state_pulls";
+        /// Acknowledgements.
+        counter acks = "holdfast_state_acks";
+        /// Heartbeats that the gateway did not answer.
+        counter heartbeats = "holdfast_state_heartbeats";
+        /// Answers from logic that were passed on.
+        counter replies = "holdfast_state_replies";
+        /// Answers from logic that nobody waits for any more.
+        counter late_replies = "holdfast_state_replies_late";
+        /// Pushes from logic.
+        counter pushes = "holdfast_state_pushes";
+        /// Sessions that these were sent to.
+        counter pushed = "holdfast_state_pushes_sent";
+        /// Pushes that a session did not get because its gateway's link was down.
+        counter push_drops = "holdfast_state_pushes_dropped";
+        /// Packets from logic that could not be given to a client of this form.
+        counter bad_packets = "holdfast_state_bad_packets";
+        /// Links that were dropped because of what came over them.
+        counter faults = "holdfast_state_link_faults";
+        /// Connections that did not take what they were sent.
+        counter blocked = "holdfast_state_clients_blocked";
+        /// Sessions that ended, by reason.
+        counter ended["reason"; CloseReason::LABELS] = "holdfast_state_sessions_ended";
+        /// Packets that were refused, by code.
+        counter refused["code"; REFUSED_LABELS] = "holdfast_state_refused";
+    }
+}
+
+impl Counters {
+    /// Makes the machine's numbers visible. Called once a turn by the thread that owns both.
+    pub(super) fn publish(&self, machine: &Shard) {
+        self.sessions.set(machine.sessions() as u64);
+        self.waiting.set(machine.waiting() as u64);
+        self.calls.set(machine.calls() as u64);
+        self.gateway_links.set(machine.gateway_links() as u64);
+        self.logic_ready.set(machine.is_logic_ready().into());
+        self.publish_counts(machine.counts());
+    }
+
+    fn publish_counts(&self, counts: &Counts) {
+        let Counts {
+            opened,
+            login_required,
+            uplinks,
+            stale,
+            foreign,
+            commands,
+            repeats,
+            held,
+            ignored,
+            pulls,
+            acks,
+            heartbeats,
+            replies,
+            late_replies,
+            pushes,
+            pushed,
+            push_drops,
+            bad_packets,
+            faults,
+            blocked,
+            ended,
+            refused,
+        } = counts;
+        self.opened.set(*opened);
+        self.login_required.set(*login_required);
+        self.uplinks.set(*uplinks);
+        self.stale.set(*stale);
+        self.foreign.set(*foreign);
+        self.commands.set(*commands);
+        self.repeats.set(*repeats);
+        self.held.set(*held);
+        self.ignored.set(*ignored);
+        self.pulls.set(*pulls);
+        self.acks.set(*acks);
+        self.heartbeats.set(*heartbeats);
+        self.replies.set(*replies);
+        self.late_replies.set(*late_replies);
+        self.pushes.set(*pushes);
+        self.pushed.set(*pushed);
+        self.push_drops.set(*push_drops);
+        self.bad_packets.set(*bad_packets);
+        self.faults.set(*faults);
+        self.blocked.set(*blocked);
+        for (cell, count) in self.ended.iter().zip(ended) {
+            cell.set(*count);
+        }
+        for (cell, count) in self.refused.iter().zip(refused) {
+            cell.set(*count);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The state server's shell: the door where gateways come in, a thread for each shard, the admin pages. Does all I/O and decides nothing; what is done is the
+//! machine's word.
+
+#![allow(clippy::disallowed_methods, reason = "the shell does the I/O")]
+
+mod admin;
+mod counters;
+mod door;
+mod io;
+pub(crate) mod keys;
+mod worker;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io as std_io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use reactor::admin::Admin;
+use reactor::clock::Clock;
+use reactor::wake::Mailbox;
+
+use crate::token::Keys;
+use crate::{Config, Settings};
+use counters::Counters;
+use door::Door;
+use worker::{Told, Worker};
+
+/// A running state server.
+#[derive(Debug)]
+pub struct Running {
+    listen: SocketAddr,
+    admin: Admin,
+    door: (Mailbox<door::Stop>, JoinHandle<std_io::Result<()>>),
+    shards: Vec<(Mailbox<Told>, JoinHandle<std_io::Result<()>>)>,
+}
+
+/// Starts a state server: a thread for each shard, one for the door and one for the admin pages. It takes gateways at once, and opens sessions as soon as the
+/// logic server is there.
+pub fn start(config: &Config) -> std_io::Result<Running> {
+    let (keys, unusable) = keys::load(&config.token_keys);
+    if !unusable.is_empty() {
+        return Err(std_io::Error::other(format!("token_keys {}", unusable.join("; "))));
+    }
+    let keys = Keys::new(&config.token_audience, keys);
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let count = if config.shards == 0 { cores } else { config.shards };
+    let clock = Clock::start();
+    let boot_epoch = clock.now().unix_ms;
+    let (mut shards, mut blocks) = (Vec::new(), Vec::new());
+    for shard in 0..count.min(proto::limits::SHARDS_MAX) {
+        let counters = Arc::new(Counters::default());
+        blocks.push(Arc::clone(&counters));
+        let settings = Settings {
+            shard,
+            shard_count: count,
+            boot_epoch,
+            seed: RandomState::new().hash_one(shard),
+            keys: keys.clone(),
+            ..config.settings()
+        };
+        let (worker, mailbox) = Worker::new(settings, clock, config.logic, counters)?;
+        let thread = thread::Builder::new().name(format!("shard-{shard}")).spawn(move || worker.run())?;
+        shards.push((mailbox, thread));
+    }
+    let mailboxes = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
+    let (door, mailbox) = Door::new(config.listen, clock, mailboxes)?;
+    let listen = door.address()?;
+    let thread = thread::Builder::new().name("door".into()).spawn(move || door.run())?;
+    let admin = Admin::start(config.admin, admin::pages(blocks))?;
+    Ok(Running { listen, admin, door: (mailbox, thread), shards })
+}
+
+impl Running {
+    /// The bound addresses: where gateways and operators find it.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        vec![("listen", self.listen), ("admin", self.admin.address())]
+    }
+
+    /// Ends all links and the threads. Gateways hold the clients' connections until a state server is there again.
+    pub fn stop(self) -> std_io::Result<()> {
+        let (mailbox, door) = self.door;
+        // A thread that is gone needs no telling; how it went is told by joining it.
+        drop(mailbox.send_blocking(door::Stop));
+        let mut result = join(door);
+        for (mailbox, _) in &self.shards {
+            drop(mailbox.send_blocking(Told::Stop));
+        }
+        for (_, thread) in self.shards {
+            result = result.and(join(thread));
+        }
+        result
+    }
+}
+
+fn join(thread: JoinHandle<std_io::Result<()>>) -> std_io::Result<()> {
+    thread.join().unwrap_or_else(|_| Err(std_io::Error::other("a thread of the state server panicked")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! One shard's thread: its loop, its links to gateways, its link to logic. Reads what is ready, hands it to the machine, and flushes once at the end of each
+//! turn.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use mio::Token;
+use mio::net::TcpStream;
+use proto::limits::{GATEWAY_LINKS_MAX, GATEWAY_OUT_BYTES_MAX};
+use proto::time::Now;
+use reactor::clock::Clock;
+use reactor::link::{Dialer, Filled, Link};
+use reactor::poll::{Poller, Ready};
+use reactor::wake::{Mailbox, mailbox};
+use slab::Slab;
+
+use super::counters::Counters;
+use super::io::Io;
+use crate::{GatewayLink, Input, Settings, Shard};
+
+/// Sources reported in one turn.
+const EVENTS: usize = 256;
+/// Reads of one link in one turn, so that none starves another.
+const READS_PER_TURN: u32 = 4;
+/// Links that wait to be taken over from the door.
+const MAILBOX_CAPACITY: usize = 256;
+
+// Tokens: a gateway link's is its place, and above it a count, so that an event for a link that has gone does not reach the next one in its place.
+const MAILBOX: usize = usize::MAX - 1;
+const LOGIC: usize = usize::MAX - 2;
+const PLACE_BITS: u32 = 16;
+
+const _: () = assert!(GATEWAY_LINKS_MAX <= 1 << PLACE_BITS);
+
+/// What a shard can be told from outside.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A gateway has come whose introduction, still unread, names this shard.
+    Gateway(TcpStream),
+    /// End.
+    Stop,
+}
+
+/// One shard's thread.
+pub(super) struct Worker {
+    clock: Clock,
+    poller: Poller,
+    machine: Shard,
+    io: Io,
+    inbox: Receiver<Told>,
+    gateways: Slab<Link>,
+    /// Links that were ever taken over.
+    counted: usize,
+    logic: Dialer,
+    counters: Arc<Counters>,
+    stopping: bool,
+}
+
+impl Worker {
+    pub(super) fn new(
+        settings: Settings,
+        clock: Clock,
+        logic: SocketAddr,
+        counters: Arc<Counters>,
+    ) -> io::Result<(Self, Mailbox<Told>)> {
+        let poller = Poller::new(EVENTS)?;
+        let (mailbox, inbox) = mailbox(poller.registry(), Token(MAILBOX), MAILBOX_CAPACITY)?;
+        let worker = Self {
+            clock,
+            poller,
+            logic: Dialer::new(logic, Token(LOGIC), settings.seed),
+            machine: Shard::new(settings),
+            io: Io::default(),
+            inbox,
+            gateways: Slab::new(),
+            counted: 0,
+            counters,
+            stopping: false,
+        };
+        Ok((worker, mailbox))
+    }
+
+    /// Turns until told to stop.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(EVENTS);
+        while !self.stopping {
+            self.poller.turn(self.timeout(), &mut ready)?;
+            let now = self.clock.now();
+            for event in &ready {
+                match event.token.0 {
+                    MAILBOX => self.obey(now),
+                    LOGIC => self.hear_logic(*event, now),
+                    token => self.hear_gateway(token, *event, now),
+                }
+            }
+            self.logic.expire(now, self.poller.registry());
+            self.machine.expire(now, &mut self.io);
+            self.flush(now);
+            self.counters.turns.add(1);
+            self.counters.publish(&self.machine);
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let next = [self.machine.next_deadline(), self.logic.next_deadline()].into_iter().flatten().min()?;
+        Some(Duration::from_millis(next.saturating_sub(self.clock.now().mono_ms)))
+    }
+
+    fn obey(&mut self, now: Now) {
+        while let Ok(told) = self.inbox.try_recv() {
+            match told {
+                Told::Stop => self.stopping = true,
+                Told::Gateway(stream) => self.take_over(stream, now),
+            }
+        }
+    }
+
+    fn take_over(&mut self, stream: TcpStream, now: Now) {
+        let entry = self.gateways.vacant_entry();
+        let place = entry.key();
+        self.counted += 1;
+        let token = Token(self.counted << PLACE_BITS | place);
+        if place >= GATEWAY_LINKS_MAX {
+            tracing::warn!("there are too many gateway links: one was closed");
+            return;
+        }
+        match Link::new(stream, self.poller.registry(), token) {
+            Ok(link) => entry.insert(link),
+            Err(error) => return tracing::warn!(%error, "a gateway link could not be taken over"),
+        };
+        if place >= self.io.gateways.len() {
+            self.io.gateways.resize_with(place + 1, Vec::new);
+        }
+        self.machine.handle(now, Input::GatewayUp(GatewayLink(place as u32)), &mut self.io);
+    }
+
+    /// Reads from a gateway while it has something, up to the budget.
+    fn hear_gateway(&mut self, token: usize, event: Ready, now: Now) {
+        let place = token & ((1 << PLACE_BITS) - 1);
+        let number = GatewayLink(place as u32);
+        let Some(link) = self.gateways.get_mut(place).filter(|link| link.token() == event.token) else {
+            return;
+        };
+        if event.writable {
+            link.writable();
+        }
+        if !event.readable && !event.hung_up {
+            return;
+        }
+        for _ in 0..READS_PER_TURN {
+            let Some(link) = self.gateways.get_mut(place) else { return };
+            let filled = match link.fill(event.hung_up) {
+                Ok(filled) => filled,
+                Err(error) => return self.lose_gateway(number, &error, now),
+            };
+            loop {
+                let (kind, body) = match link.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(error) => return self.lose_gateway(number, &error, now),
+                };
+                let input = Input::FromGateway { link: number, kind, body };
+                self.machine.handle(now, input, &mut self.io);
+            }
+            if !self.io.dropped.is_empty() {
+                self.drop_gateways();
+            }
+            if filled == Filled::Drained {
+                return;
+            }
+        }
+        self.poller.again(event.token);
+    }
+
+    fn lose_gateway(&mut self, link: GatewayLink, why: &dyn std::error::Error, now: Now) {
+        tracing::debug!(link = link.0, %why, "gateway link broken");
+        self.close_gateway(link);
+        self.machine.handle(now, Input::GatewayDown(link), &mut self.io);
+        self.drop_gateways();
+    }
+
+    /// Closes the links that the machine has given up.
+    fn drop_gateways(&mut self) {
+        for link in std::mem::take(&mut self.io.dropped) {
+            self.close_gateway(link);
+        }
+    }
+
+    fn close_gateway(&mut self, link: GatewayLink) {
+        let place = link.0 as usize;
+        drop(self.gateways.try_remove(place));
+        self.io.gateways[place] = Vec::new();
+    }
+
+    /// Reads from logic while it has something, up to the budget.
+    fn hear_logic(&mut self, event: Ready, now: Now) {
+        if self.logic.ready(event, now) {
+            self.machine.handle(now, Input::LogicUp, &mut self.io);
+        }
+        if !event.readable && !event.hung_up {
+            return;
+        }
+        for _ in 0..READS_PER_TURN {
+            let Some(link) = self.logic.link() else { return };
+            let filled = match link.fill(event.hung_up) {
+                Ok(filled) => filled,
+                Err(error) => return self.lose_logic(&error, now),
+            };
+            loop {
+                let (kind, body) = match link.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(error) => return self.lose_logic(&error, now),
+                };
+                self.machine.handle(now, Input::FromLogic { kind, body }, &mut self.io);
+            }
+            if std::mem::take(&mut self.io.logic_dropped) {
+                return self.close_logic(now);
+            }
+            if self.machine.is_logic_ready() {
+                self.logic.proved();
+            }
+            if filled == Filled::Drained {
+                return;
+            }
+        }
+        self.poller.again(event.token);
+    }
+
+    fn lose_logic(&mut self, why: &dyn std::error::Error, now: Now) {
+        tracing::debug!(address = %self.logic.address(), %why, "logic link broken");
+        self.close_logic(now);
+        self.machine.handle(now, Input::LogicDown, &mut self.io);
+    }
+
+    fn close_logic(&mut self, now: Now) {
+        self.logic.lost(now);
+        self.io.logic = Vec::new();
+    }
+
+    /// The turn's end: one write for each link that has something. A gateway that lets too much wait is dropped, and reconciles when it comes back.
+    fn flush(&mut self, now: Now) {
+        let (mut queued, mut lost) = (0, Vec::new());
+        for (place, link) in &mut self.gateways {
+            match link.flush(&mut self.io.gateways[place]) {
+                Ok(bytes) if bytes <= GATEWAY_OUT_BYTES_MAX => queued += bytes,
+                Ok(_) => {
+                    self.counters.links_overrun.add(1);
+                    lost.push((place, io::Error::other("it does not read")));
+                }
+                Err(error) => lost.push((place, error)),
+            }
+        }
+        for (place, error) in lost {
+            self.lose_gateway(GatewayLink(place as u32), &error, now);
+        }
+        self.counters.gateway_queue_bytes.set(queued as u64);
+        if let Some(link) = self.logic.link() {
+            match link.flush(&mut self.io.logic) {
+                Ok(bytes) => self.counters.logic_queue_bytes.set(bytes as u64),
+                Err(error) => self.lose_logic(&error, now),
+            }
+        }
+    }
+}
