@@ -77,7 +77,7 @@ impl Signer {
 
     /// A token that is good from now on, on this device or on any.
     pub(crate) fn token(&self, uid: &Uid, device: Option<&DeviceId>, ttl: Duration) -> String {
-        let audience = "holdfast";
+        let audience = &::state::Config::default().token_audience;
         mint(Mint { kid: &self.kid, audience, uid, device, ttl }, &self.secret, now())
     }
 }

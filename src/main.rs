@@ -1,6 +1,7 @@
 //! The `holdfast` binary. Owns the command line, signals, logging and what is printed; leaves everything else to the crates.
 
 mod chat;
+mod dev;
 mod dev_key;
 mod failure;
 mod gateway;
@@ -9,6 +10,7 @@ mod logging;
 mod logic;
 mod server;
 mod signals;
+mod state;
 mod token;
 
 use std::process::ExitCode;
@@ -21,8 +23,10 @@ use crate::failure::Failure;
 type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
 
 /// What `holdfast` can do.
-const SUBCOMMANDS: [Subcommand; 5] = [
+const SUBCOMMANDS: [Subcommand; 7] = [
+    (dev::command, dev::run),
     (gateway::command, gateway::run),
+    (state::command, state::run),
     (logic::command, logic::run),
     (chat::command, chat::run),
     (token::command, token::run),
