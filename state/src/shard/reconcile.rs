@@ -2,7 +2,7 @@
 //! repairs every crash on either side. A session whose connection is gone ends; a connection without a session is asked to log in again.
 //!
 //! So is one whose session has unacknowledged pushes: they may have been lost with the link. When pushes are kept until they are acknowledged, they will be
-//! sent again instead.
+//! sent again instead. What else was lost with the link the client misses itself: an answer, and sends its command again; a LoginOk, and connects anew.
 
 use proto::close::CloseReason;
 use proto::ids::ConnId;

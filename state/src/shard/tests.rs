@@ -6,6 +6,7 @@ mod links_come_and_go;
 mod logins_are_checked;
 mod peers_are_not_trusted;
 mod pushes_reach_every_device;
+mod simulation;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
