@@ -15,7 +15,7 @@ pub struct Ready {
     pub readable: bool,
     /// There may be room to write.
     pub writable: bool,
-    /// The other side will send nothing more: after a short read there is no need to wait for another edge.
+    /// The other side may have ended: a short read does not mean that another edge will follow, so read until there is nothing.
     pub hung_up: bool,
 }
 
@@ -38,7 +38,8 @@ impl Poller {
         self.poll.registry()
     }
 
-    /// Reports `token` as readable in the next turn, which then does not wait: for a source whose budget ran out before its bytes did.
+    /// Reports `token` as readable in the next turn, which then does not wait: for a source whose budget ran out before its bytes did. It is
+    /// reported as hung up, too: if it was, the edge that told so is spent.
     pub fn again(&mut self, token: Token) {
         self.again.push(token);
     }
@@ -78,7 +79,7 @@ mod tests {
         let mut ready = Vec::new();
         poller.again(Token(7));
         poller.turn(None, &mut ready).unwrap();
-        assert_eq!(ready, [Ready { token: Token(7), readable: true, writable: false, hung_up: false }]);
+        assert_eq!(ready, [Ready { token: Token(7), readable: true, writable: false, hung_up: true }]);
         poller.turn(Some(Duration::ZERO), &mut ready).unwrap();
         assert_eq!(ready, []);
     }

@@ -1,0 +1,497 @@
+//! The simulated cluster: one gateway reactor, one state shard, one logic server with its store in memory, and people. Owns the wires between them: bytes move
+//! only when a test says so ([`World::read_client`] and its kin), or until nothing moves any more ([`World::settle`]).
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use client::wire::{Received, Transport, Wire};
+use client::{Command, Event, Machine};
+use gateway::{Gateway, Mode};
+use logic::store::memory::MemoryStore;
+use logic::{Device, LinkId, Logic};
+use proto::backend::{FromLogic, FromState, to_state};
+use proto::close::CloseReason;
+use proto::ids::{ConnId, DeviceId, Uid};
+use proto::limits::{FRAGMENTS_MAX, HANDSHAKE_DEADLINE, PACKET_BYTES_MAX};
+use proto::packet::{Body, ClientBody, ClientPacket, Login, Submit, Target};
+use proto::rpc;
+use proto::time::Now;
+use proto::ws::Limits;
+use state::token::{Keys, Mint, mint};
+use state::{GatewayLink, Shard};
+
+const SECRET: &[u8] = b"a secret of thirty-two bytes ...";
+const AUDIENCE: &str = "holdfast";
+const LINK: GatewayLink = GatewayLink(1);
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) now: Now,
+    pub(crate) gateway: Gateway,
+    pub(crate) edge: Edge,
+    pub(crate) shard: Shard,
+    pub(crate) core: Core,
+    pub(crate) logic: Logic<MemoryStore>,
+    /// Frames from logic that the shard has not read.
+    pub(crate) from_logic: Vec<u8>,
+    pub(crate) people: Vec<Person>,
+    logic_link: LinkId,
+    boots: u64,
+}
+
+/// What the gateway wants done.
+#[derive(Default)]
+pub(crate) struct Edge {
+    consumed: usize,
+    /// Bytes for each client that it has not read.
+    pub(crate) sent: HashMap<u32, Vec<u8>>,
+    /// Clients whose end is coming, or there.
+    ended: VecDeque<u32>,
+    resumed: Vec<u32>,
+    /// Frames for the shard that it has not read.
+    pub(crate) frames: Vec<Vec<u8>>,
+    shards: Option<u32>,
+    pub(crate) reasons: Vec<CloseReason>,
+}
+
+/// What the shard wants done.
+#[derive(Default)]
+pub(crate) struct Core {
+    /// Frames for the gateway that it has not read.
+    pub(crate) gateway: Vec<u8>,
+    /// Frames for logic that it has not read.
+    pub(crate) logic: Vec<u8>,
+    pub(crate) dropped: bool,
+}
+
+/// A device and the one who holds it.
+pub(crate) struct Person {
+    pub(crate) machine: Machine,
+    pub(crate) wire: Wire,
+    pub(crate) events: Vec<Event>,
+    /// What it asked for and was not done yet.
+    wanted: VecDeque<client::Output>,
+    device: DeviceId,
+    uid: Uid,
+    transport: Transport,
+    /// Its connection at the gateway.
+    pub(crate) index: Option<u32>,
+    /// Bytes that the gateway has not consumed.
+    pub(crate) up: Vec<u8>,
+    /// Bytes that the wire has not consumed.
+    down: Vec<u8>,
+}
+
+impl World {
+    /// A cluster whose links are up.
+    pub(crate) fn new() -> Self {
+        let mut world = Self {
+            now: Now { mono_ms: 1_000, unix_ms: 1_800_000_000_000 },
+            gateway: new_gateway(),
+            edge: Edge::default(),
+            shard: new_shard(1),
+            core: Core::default(),
+            logic: Logic::new(MemoryStore::default()),
+            from_logic: Vec::new(),
+            people: Vec::new(),
+            logic_link: LinkId(0),
+            boots: 1,
+        };
+        world.connect_logic();
+        world.connect_gateway();
+        world.settle();
+        world
+    }
+
+    /// Adds a person whose client begins to dial.
+    pub(crate) fn join(&mut self, uid: &str, device: &str, transport: Transport) -> usize {
+        let number = self.people.len();
+        let uid: Uid = uid.parse().unwrap();
+        let mut person = Person {
+            machine: Machine::new(uid.clone(), number as u64 + 1),
+            wire: Wire::new(transport, 1),
+            events: Vec::new(),
+            wanted: VecDeque::new(),
+            device: device.parse().unwrap(),
+            uid,
+            transport,
+            index: None,
+            up: Vec::new(),
+            down: Vec::new(),
+        };
+        person.tell(self.now, client::Input::Start);
+        self.people.push(person);
+        self.settle();
+        number
+    }
+
+    /// Gives a person's client a command to carry out.
+    pub(crate) fn say(&mut self, person: usize, ticket: u64, to: &str, text: &str) {
+        let submit = Submit { target: Target::User(to.parse().unwrap()), body: Body::Text(text.into()) };
+        self.people[person].tell(self.now, client::Input::Command(ticket, Command::Submit(submit)));
+    }
+
+    // ---- One step each, in the order of a message's life ----
+
+    /// A client does what it wants done: dials, writes.
+    pub(crate) fn run_client(&mut self, person: usize) -> bool {
+        let mut moved = false;
+        while let Some(wanted) = self.people[person].wanted.pop_front() {
+            moved = true;
+            self.carry_out(person, wanted);
+        }
+        moved
+    }
+
+    /// The gateway reads what a client has written.
+    pub(crate) fn read_client(&mut self, person: usize) -> bool {
+        let Person { index: Some(index), up, .. } = &mut self.people[person] else { return false };
+        if up.is_empty() || self.gateway.appetite(*index) == 0 {
+            return false;
+        }
+        let input = gateway::Input::Received { index: *index, bytes: up };
+        self.gateway.handle(self.now, input, &mut self.edge).unwrap();
+        let consumed = std::mem::take(&mut self.edge.consumed);
+        up.drain(..consumed);
+        consumed > 0
+    }
+
+    /// The shard reads what the gateway has written.
+    pub(crate) fn read_gateway(&mut self) -> bool {
+        let frames = self.edge.frames.first_mut().map(std::mem::take).unwrap_or_default();
+        for_each_frame(&frames, |kind, body| {
+            self.shard.handle(self.now, state::Input::FromGateway { link: LINK, kind, body }, &mut self.core);
+        })
+    }
+
+    /// Logic reads what the shard has written; nothing of it is visible yet.
+    pub(crate) fn read_shard(&mut self) -> bool {
+        let frames = std::mem::take(&mut self.core.logic);
+        let link = self.logic_link;
+        for_each_frame(&frames, |kind, body| {
+            let input = match FromState::decode(kind, body).unwrap() {
+                FromState::Hello { shard, shard_count, .. } => {
+                    to_state(&mut self.from_logic, FromLogic::Welcome);
+                    logic::Input::LinkUp { link, shard, shard_count }
+                }
+                FromState::Attach { call, uid, device } => {
+                    logic::Input::Attach { link, call, from: Device { uid, device } }
+                }
+                FromState::Request { call, uid, device, packet } => {
+                    logic::Input::Request { link, call, from: Device { uid, device }, packet }
+                }
+            };
+            self.logic.handle(self.now, input);
+        })
+    }
+
+    /// Logic commits what it has read, and answers.
+    pub(crate) fn commit(&mut self) -> bool {
+        let mut outputs = Vec::new();
+        self.logic.commit(&mut outputs).unwrap();
+        let moved = !outputs.is_empty();
+        for output in outputs {
+            let (link, message) = match output {
+                logic::Output::Attached { link, call, last_client_id } => {
+                    (link, FromLogic::Attached { call, last_client_id })
+                }
+                logic::Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
+                logic::Output::Push { link, push } => (link, FromLogic::Push(push)),
+            };
+            if link == self.logic_link {
+                to_state(&mut self.from_logic, message);
+            }
+        }
+        moved
+    }
+
+    /// The shard reads what logic has written.
+    pub(crate) fn read_logic(&mut self) -> bool {
+        let frames = std::mem::take(&mut self.from_logic);
+        for_each_frame(&frames, |kind, body| {
+            self.shard.handle(self.now, state::Input::FromLogic { kind, body }, &mut self.core);
+        })
+    }
+
+    /// The gateway reads what the shard has written.
+    pub(crate) fn read_state(&mut self) -> bool {
+        let frames = std::mem::take(&mut self.core.gateway);
+        let moved = for_each_frame(&frames, |kind, body| {
+            let input = gateway::Input::FromState { shard: 0, kind, body };
+            self.gateway.handle(self.now, input, &mut self.edge).unwrap();
+        });
+        if self.edge.shards.take().is_some() {
+            self.shard.handle(self.now, state::Input::GatewayDown(LINK), &mut self.core);
+            self.connect_gateway();
+        }
+        moved
+    }
+
+    /// A client reads what the gateway has sent to it.
+    pub(crate) fn read_edge(&mut self, person: usize) -> bool {
+        let now = self.now;
+        let Person { index: Some(index), down, up, wire, .. } = &mut self.people[person] else {
+            return false;
+        };
+        let sent = self.edge.sent.remove(index).unwrap_or_default();
+        let over = self.edge.ended.contains(index);
+        if sent.is_empty() && !over {
+            return false;
+        }
+        down.extend_from_slice(&sent);
+        let mut received = Vec::new();
+        let consumed = wire.receive(down, up, &mut received).unwrap();
+        down.drain(..consumed);
+        for event in received {
+            match event {
+                Received::Open => self.people[person].tell(now, client::Input::Connected),
+                Received::Packet(packet) => self.people[person].tell(now, client::Input::Packet(packet)),
+                Received::Closed { .. } => {}
+            }
+        }
+        if over {
+            self.hang_up(person);
+            self.people[person].tell(now, client::Input::Disconnected);
+        }
+        true
+    }
+
+    // ---- All of them, and time ----
+
+    /// Lets everything move until nothing does.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            let mut moved = false;
+            for person in 0..self.people.len() {
+                moved |= self.run_client(person) | self.read_client(person);
+            }
+            moved |= self.read_gateway()
+                | self.read_shard()
+                | self.commit()
+                | self.read_logic()
+                | self.read_state();
+            for person in 0..self.people.len() {
+                moved |= self.read_edge(person);
+            }
+            if !moved {
+                return;
+            }
+        }
+        panic!("the world does not come to rest");
+    }
+
+    /// Lets time pass; what is due in it happens at its end.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.now.mono_ms += time.as_millis() as u64;
+        self.now.unix_ms += time.as_millis() as u64;
+        for person in &mut self.people {
+            let mut out = Vec::new();
+            person.machine.expire(self.now, &mut out);
+            person.take(out);
+        }
+        self.gateway.expire(self.now, &mut self.edge);
+        self.shard.expire(self.now, &mut self.core);
+    }
+
+    // ---- Faults ----
+
+    /// A client's connection breaks; it notices at once.
+    pub(crate) fn cut(&mut self, person: usize) {
+        if self.people[person].index.is_some() {
+            self.hang_up(person);
+            self.people[person].tell(self.now, client::Input::Disconnected);
+        }
+    }
+
+    /// The state server is killed and started again, empty.
+    pub(crate) fn kill_state(&mut self) {
+        self.boots += 1;
+        self.shard = new_shard(self.boots);
+        self.core = Core::default();
+        self.from_logic.clear();
+        self.gateway.handle(self.now, gateway::Input::Disconnected { shard: 0 }, &mut self.edge).unwrap();
+        self.connect_logic();
+        self.connect_gateway();
+    }
+
+    /// Logic is killed in the middle of whatever it does, and started again on what its store kept.
+    pub(crate) fn kill_logic(&mut self) {
+        let old = std::mem::replace(&mut self.logic, Logic::new(MemoryStore::default()));
+        let mut store = old.into_store();
+        store.crash();
+        self.logic = Logic::new(store);
+        self.cut_logic();
+    }
+
+    /// The link between state and logic breaks and comes back.
+    pub(crate) fn cut_logic(&mut self) {
+        self.core.logic.clear();
+        self.from_logic.clear();
+        self.logic.handle(self.now, logic::Input::LinkDown { link: self.logic_link });
+        self.shard.handle(self.now, state::Input::LogicDown, &mut self.core);
+        self.core.logic.clear();
+        self.connect_logic();
+    }
+
+    /// The link between gateway and state breaks and comes back.
+    pub(crate) fn cut_state(&mut self) {
+        self.gateway.handle(self.now, gateway::Input::Disconnected { shard: 0 }, &mut self.edge).unwrap();
+        self.shard.handle(self.now, state::Input::GatewayDown(LINK), &mut self.core);
+        self.core.gateway.clear();
+        self.connect_gateway();
+    }
+
+    fn connect_logic(&mut self) {
+        self.logic_link = LinkId(self.logic_link.0 + 1);
+        self.shard.handle(self.now, state::Input::LogicUp, &mut self.core);
+    }
+
+    fn connect_gateway(&mut self) {
+        self.edge.frames.iter_mut().for_each(Vec::clear);
+        self.shard.handle(self.now, state::Input::GatewayUp(LINK), &mut self.core);
+        self.gateway.handle(self.now, gateway::Input::Connected { shard: 0 }, &mut self.edge).unwrap();
+    }
+
+    fn carry_out(&mut self, person: usize, wanted: client::Output) {
+        let now = self.now;
+        match wanted {
+            client::Output::Dial => {
+                let (index, _) = self.gateway.accept(now).unwrap();
+                self.edge.ended.retain(|ended| *ended != index);
+                let person = &mut self.people[person];
+                (person.index, person.wire) =
+                    (Some(index), Wire::new(person.transport, u64::from(index) + 1));
+                let (mut up, mut received) = (Vec::new(), Vec::new());
+                person.wire.start(&"ws://example.com/".parse().unwrap(), &mut up, &mut received);
+                person.up = up;
+                if !received.is_empty() {
+                    person.tell(now, client::Input::Connected);
+                }
+            }
+            client::Output::Login => {
+                let person = &mut self.people[person];
+                let body = ClientBody::Login(person.login(now));
+                person.wire.send(ClientPacket { client_id: 0, body }, &mut person.up);
+            }
+            client::Output::Send(packet) => {
+                let person = &mut self.people[person];
+                person.wire.send(packet, &mut person.up);
+            }
+            client::Output::Hangup => self.hang_up(person),
+            client::Output::Event(event) => self.people[person].events.push(event),
+        }
+    }
+
+    fn hang_up(&mut self, person: usize) {
+        let person = &mut self.people[person];
+        person.up.clear();
+        person.down.clear();
+        if let Some(index) = person.index.take() {
+            self.edge.sent.remove(&index);
+            let gone = gateway::Input::Gone { index, reason: CloseReason::PeerReset };
+            self.gateway.handle(self.now, gone, &mut self.edge).unwrap();
+        }
+    }
+}
+
+impl Person {
+    fn tell(&mut self, now: Now, input: client::Input) {
+        let mut out = Vec::new();
+        self.machine.handle(now, input, &mut out);
+        self.take(out);
+    }
+
+    fn take(&mut self, out: Vec<client::Output>) {
+        self.wanted.extend(out);
+    }
+
+    fn login(&self, now: Now) -> Login {
+        let Self { uid, device, .. } = self;
+        let ttl = Duration::from_hours(1);
+        let token = mint(Mint { kid: "test", audience: AUDIENCE, uid, device: None, ttl }, SECRET, now);
+        Login { uid: uid.clone(), device: device.clone(), token, client: "sim".into() }
+    }
+}
+
+fn new_gateway() -> Gateway {
+    Gateway::new(gateway::Settings {
+        mode: Mode::Relay,
+        limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
+        gateway: 1,
+        reactor: 0,
+        boot_epoch: 1,
+        handshake_deadline: HANDSHAKE_DEADLINE,
+    })
+}
+
+fn new_shard(boot_epoch: u64) -> Shard {
+    let spec = state::token::KeySpec::parse("test:HS256:base64:YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcyAuLi4=")
+        .unwrap();
+    let keys = Keys::new(AUDIENCE, vec![spec.key(b"").unwrap()]);
+    Shard::new(state::Settings { boot_epoch, ..state::Settings::new(keys) })
+}
+
+fn for_each_frame(bytes: &[u8], mut take: impl FnMut(u8, &[u8])) -> bool {
+    let mut at = 0;
+    while let Some(found) = rpc::next(bytes, at).unwrap() {
+        at = found.body.end;
+        take(found.kind, &bytes[found.body]);
+    }
+    assert_eq!(at, bytes.len(), "machines write whole frames");
+    at > 0
+}
+
+impl gateway::Output for Edge {
+    fn consumed(&mut self, bytes: usize) {
+        self.consumed = bytes;
+    }
+    fn send(&mut self, index: u32, parts: &[&[u8]]) -> usize {
+        let sent = self.sent.entry(index).or_default();
+        parts.iter().for_each(|part| sent.extend_from_slice(part));
+        0
+    }
+    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
+        self.send(index, &[bytes])
+    }
+    fn finish(&mut self, index: u32) {
+        self.ended.push_back(index);
+    }
+    fn close(&mut self, index: u32) {
+        self.ended.push_back(index);
+    }
+    fn resume(&mut self, index: u32) {
+        self.resumed.push(index);
+    }
+    fn peer(&mut self, _: u32) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], 9))
+    }
+    fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
+        let wanted = self.frames.len().max(shard as usize + 1);
+        self.frames.resize_with(wanted, Vec::new);
+        &mut self.frames[shard as usize]
+    }
+    fn shards(&mut self, count: u32) {
+        self.shards = Some(count);
+        self.frames = vec![Vec::new(); count as usize];
+    }
+    fn ended(&mut self, _: u32, _: Option<ConnId>, reason: CloseReason) {
+        self.reasons.push(reason);
+    }
+}
+
+impl state::Output for Core {
+    fn gateway(&mut self, _: GatewayLink) -> &mut Vec<u8> {
+        &mut self.gateway
+    }
+    fn logic(&mut self) -> &mut Vec<u8> {
+        &mut self.logic
+    }
+    fn drop_gateway(&mut self, _: GatewayLink) {
+        self.dropped = true;
+    }
+    fn drop_logic(&mut self) {
+        self.dropped = true;
+    }
+    fn event(&mut self, _: state::Event<'_>) {}
+}
