@@ -49,7 +49,7 @@ pub fn write(out: &mut Vec<u8>, host: &str, path: &str, key: [u8; 16], subprotoc
 }
 
 /// Checks the answer at the start of `bytes`: the bytes of its head, behind which frames may follow at once, or `None` while it is incomplete. `key` and
-/// `subprotocol` are what [`write`] was given; the server must accept the one and choose the other.
+/// `subprotocol` are what [`write()`] was given; the server must accept the one and choose the other.
 pub fn parse_answer(
     bytes: &[u8],
     key: [u8; 16],
