@@ -1,12 +1,12 @@
 //! What the server decides for the client: [`Terms`]. Owns the defaults before the first LoginOk and the reading of a zero as "your
-//! default"; what is done with the numbers is the other modules' business.
+//! choice"; what is done with the numbers is the other modules' business.
 
 use std::time::Duration;
 
 use proto::limits;
 use proto::packet::LoginOk;
 
-/// The numbers of a LoginOk that a client keeps, in milliseconds, counts and bytes; never 0.
+/// The numbers of a LoginOk that a client keeps, in milliseconds, counts and bytes. Only the ack delay may be 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) heartbeat_interval_ms: u32,
@@ -21,7 +21,7 @@ pub(crate) struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self::of(&LoginOk::default())
+        Self::of(&LoginOk { ack_delay_ms: limits::ACK_DELAY.as_millis() as u32, ..LoginOk::default() })
     }
 }
 
@@ -30,7 +30,8 @@ impl Terms {
     pub(crate) fn of(ok: &LoginOk) -> Self {
         Self {
             heartbeat_interval_ms: time(ok.heartbeat_interval_ms, limits::HEARTBEAT_INTERVAL),
-            ack_delay_ms: time(ok.ack_delay_ms, limits::ACK_DELAY),
+            // None is a choice, too: every push is acknowledged at once.
+            ack_delay_ms: ok.ack_delay_ms,
             ack_every: number(ok.ack_every, limits::ACK_EVERY),
             submit_timeout_ms: time(ok.submit_timeout_ms, limits::SUBMIT_TIMEOUT),
             uplink_window: number(ok.uplink_window, limits::UPLINK_WINDOW),
