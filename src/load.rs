@@ -1,6 +1,5 @@
 //! `holdfast load`: many pairs of users that chat, and what they saw. Owns the arguments and the tokens; the load is `loadtest`'s.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use settings::{ByteSize, Setting as _};
 
 use crate::dev_key::{self, Signer};
 use crate::failure::Failure;
+use crate::print;
 
 /// How long a token is good: longer than any run.
 const TOKEN_TTL: Duration = Duration::from_hours(24);
@@ -63,7 +63,7 @@ pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
         .run(&mut |uid| signer.token(uid, None, TOKEN_TTL))
         .map_err(|error| Failure::runtime("load", error))?;
     let text = if given.get_flag("json") { report.json().to_string() } else { report.to_string() };
-    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Failure::runtime("stdout", error))?;
+    print::line(&text)?;
     if report.is_sound() { Ok(()) } else { Err(Failure::Runtime("load: see what went wrong above".into())) }
 }
 

@@ -8,6 +8,7 @@ mod gateway;
 mod load;
 mod logging;
 mod logic;
+mod print;
 mod server;
 mod signals;
 mod state;

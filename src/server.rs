@@ -1,15 +1,15 @@
 //! What `holdfast gateway`, `state` and `logic` have in common: [`command`] and [`run`]. Owns the flags, the reading of settings and
 //! the life of the process; leaves the work to the server's own crate.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use settings::{Entry, File, Settings, Sources};
 
 use crate::failure::Failure;
-use crate::logging;
 use crate::signals::Stop;
+use crate::{logging, print};
 
 /// The sections of a shared settings file.
 const SECTIONS: [&str; 3] = ["gateway", "state", "logic"];
@@ -33,7 +33,11 @@ pub(crate) fn command<C: Settings>(about: &'static str) -> Command {
         .long("stop-on-stdin-eof")
         .action(ArgAction::SetTrue)
         .help("Stop when stdin ends, as if by SIGTERM");
-    let command = Command::new(C::SECTION).about(about).args([config, json, eof]);
+    let print = Arg::new("print-settings")
+        .long("print-settings")
+        .action(ArgAction::SetTrue)
+        .help("Print every setting with its default as TOML, and end");
+    let command = Command::new(C::SECTION).about(about).args([config, json, eof, print]);
     logging::arguments(command)
         .next_help_heading("Settings (flag, environment, file, default: the first that is given)")
         .args(C::entries().iter().map(flag))
@@ -50,13 +54,15 @@ pub(crate) fn run<C: Settings>(
     given: &ArgMatches,
     start: impl FnOnce(C) -> io::Result<Started>,
 ) -> Result<(), Failure> {
+    if given.get_flag("print-settings") {
+        return print::line(&settings::reference(&C::entries()));
+    }
     let config = load(given)?;
     logging::start(given)?;
     let stop = Stop::listen().map_err(|error| Failure::runtime("signals", error))?;
     let started = start(config).map_err(|why| Failure::runtime(C::SECTION, why))?;
     let ready = if given.get_flag("json") { json_line } else { human_line };
-    writeln!(io::stdout(), "{}", ready(C::SECTION, &started.addresses))
-        .map_err(|error| Failure::runtime("stdout", error))?;
+    print::line(&ready(C::SECTION, &started.addresses))?;
     if given.get_flag("stop-on-stdin-eof") {
         Stop::also_at_stdin_eof().map_err(|error| Failure::runtime("stdin", error))?;
     }
@@ -95,4 +101,30 @@ fn json_line(part: &str, addresses: &[(&str, SocketAddr)]) -> String {
 fn human_line(part: &str, addresses: &[(&str, SocketAddr)]) -> String {
     let addresses: Vec<_> = addresses.iter().map(|(name, address)| format!("{name} {address}")).collect();
     format!("{part} is ready: {}", addresses.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_of_settings_is_what_the_code_says() {
+        let parts = [::gateway::Config::entries(), ::state::Config::entries(), ::logic::Config::entries()];
+        let now = parts.map(|entries| settings::reference(&entries)).concat();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.toml");
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert_eq!(committed, now, "scripts/gen writes it anew");
+    }
+
+    #[test]
+    fn readiness_is_told_to_machines_and_to_people() {
+        let addresses = [
+            ("listen", SocketAddr::from(([127, 0, 0, 1], 1))),
+            ("admin", SocketAddr::from(([127, 0, 0, 1], 2))),
+        ];
+        let json = r#"{"ready":"gateway","listen":"127.0.0.1:1","admin":"127.0.0.1:2"}"#;
+        assert_eq!(json_line("gateway", &addresses), json);
+        let human = "gateway is ready: listen 127.0.0.1:1, admin 127.0.0.1:2";
+        assert_eq!(human_line("gateway", &addresses), human);
+    }
 }

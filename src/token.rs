@@ -1,6 +1,5 @@
 //! `holdfast token`: a token for trying things out, on stdout.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use settings::Setting as _;
 
 use crate::dev_key::{self, Signer};
 use crate::failure::Failure;
+use crate::print;
 
 /// The command line.
 pub(crate) fn command() -> Command {
@@ -34,5 +34,5 @@ pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
     let file: &PathBuf = given.get_one("key-file").expect(defaulted);
     let kid: &String = given.get_one("kid").expect(defaulted);
     let token = Signer::read(file, kid)?.token(uid, given.get_one("device"), *ttl);
-    writeln!(io::stdout(), "{token}").map_err(|error| Failure::runtime("stdout", error))
+    print::line(&token)
 }

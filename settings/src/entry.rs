@@ -48,6 +48,15 @@ impl Entry {
         let doc = self.doc.replace('\n', " ");
         if notes.is_empty() { doc } else { format!("{doc} [{}]", notes.join(", ")) }
     }
+
+    fn default_in_toml(&self) -> String {
+        let default = if self.secret { "" } else { &self.default };
+        match self.kind {
+            "NUMBER" | "BOOL" => default.to_owned(),
+            "LIST" => format!("{:?}", default.split(',').filter(|item| !item.is_empty()).collect::<Vec<_>>()),
+            _ => format!("{default:?}"),
+        }
+    }
 }
 
 /// The name of a key in the environment.
@@ -57,17 +66,13 @@ pub(crate) fn environment(section: &str, key: &str) -> String {
 
 /// The section as a TOML file in which every key is commented out and has its default.
 pub fn reference(entries: &[Entry]) -> String {
-    let mut text = String::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if index == 0 {
-            let _ = writeln!(text, "[{}]", entry.section);
+    let mut text = entries.first().map(|entry| format!("[{}]\n", entry.section)).unwrap_or_default();
+    for entry in entries {
+        let range = entry.range.iter().map(|(low, high)| format!("{low} to {high}."));
+        for line in entry.doc.lines().map(str::to_owned).chain(range) {
+            let _ = writeln!(text, "# {line}");
         }
-        let bare = matches!(entry.kind, "NUMBER" | "BOOL");
-        let default = if bare { entry.default.clone() } else { format!("{:?}", entry.default) };
-        for line in entry.help().lines() {
-            let _ = writeln!(text, "\n# {line}");
-        }
-        let _ = writeln!(text, "#{} = {default}", entry.key);
+        let _ = writeln!(text, "#{} = {}\n", entry.key, entry.default_in_toml());
     }
     text
 }

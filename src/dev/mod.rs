@@ -6,7 +6,6 @@ mod cluster;
 mod hints;
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
@@ -17,7 +16,7 @@ use self::child::Event;
 use self::cluster::Cluster;
 use crate::failure::Failure;
 use crate::signals::Stop;
-use crate::{dev_key, logging};
+use crate::{dev_key, logging, print};
 
 /// Flags that are passed on: ours, the server, and its own flag.
 const ADDRESSES: [(&str, &str, &str); 6] = [
@@ -84,7 +83,7 @@ fn tell_when_to_stop(events: Sender<Event>) -> Result<(), Failure> {
 fn run_cluster(given: &ArgMatches, data: &Path, cluster: &mut Cluster) -> Result<(), Failure> {
     let Some(up) = start(given, data, cluster)? else { return Ok(()) };
     let text = if given.get_flag("json") { json_line(&up) } else { hints::text(&up, data)? };
-    writeln!(io::stdout(), "{text}").map_err(|error| Failure::runtime("stdout", error))?;
+    print::line(&text)?;
     cluster.wait()
 }
 
