@@ -38,7 +38,7 @@ impl Gateway {
         }
         let mut answers = Answers { bytes, start: at, end: at };
         let result = self.echo_websocket(index, &mut answers, at, out);
-        self.answer(index, &answers.bytes[answers.start..answers.end], out);
+        answers.leave(index, out);
         result.or_else(|reason| self.ended(now, index, reason, out))
     }
 
@@ -72,8 +72,7 @@ impl Gateway {
                 Some(payload) => answers.push(opcode, payload),
                 None => {
                     // The assembled message lies elsewhere: what was answered so far leaves first, then it.
-                    self.answer(index, &answers.bytes[answers.start..answers.end], out);
-                    answers.start = answers.end;
+                    answers.leave(index, out);
                     let message = receiver.assembled();
                     out.send(index, &[ws::frame::head(opcode, message.len(), None).as_slice(), message]);
                 }
@@ -100,16 +99,16 @@ impl Gateway {
                 Err(_) => break Err(CloseReason::TooBig),
             }
         };
-        self.answer(index, &bytes[start..at], out);
+        if at > start {
+            out.reply(index, &bytes[start..at]);
+        }
         result.or_else(|reason| self.ended(now, index, reason, out))
     }
 
-    /// Sends answers; a client that does not take them is not read from until it has.
-    fn answer(&mut self, index: u32, answers: &[u8], out: &mut impl Output) {
-        if !answers.is_empty()
-            && out.reply(index, answers) > 0
-            && let Some(conn) = self.table.get_mut(index)
-        {
+    /// A client that does not take its answers is not read from until it has.
+    pub(crate) fn hold(&mut self, index: u32) {
+        if let Some(conn) = self.table.get_mut(index) {
+            self.counts.blocked += 1;
             conn.waiting = true;
         }
     }
@@ -135,6 +134,14 @@ impl Answers<'_> {
         }
         self.end = end;
         Ok(())
+    }
+
+    /// Sends what was answered so far.
+    fn leave(&mut self, index: u32, out: &mut impl Output) {
+        if self.end > self.start {
+            out.reply(index, &self.bytes[self.start..self.end]);
+            self.start = self.end;
+        }
     }
 
     /// Answers with a payload that is unmasked already.

@@ -88,8 +88,8 @@ pub trait Output {
     /// Send these parts, one after the other, to a client. Returns how many bytes now wait for it.
     fn send(&mut self, index: u32, parts: &[&[u8]]) -> usize;
 
-    /// Send `bytes` to a client, at once if nothing waits for it. Returns how many bytes now wait for it.
-    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize;
+    /// Send `bytes` to a client, at once if nothing waits for it.
+    fn reply(&mut self, index: u32, bytes: &[u8]);
 
     /// End a client's connection once everything sent to it has left; the machine goes on to hold its index.
     fn finish(&mut self, index: u32);

@@ -162,6 +162,7 @@ impl Gateway {
             }
             Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
             Input::Gone { index, reason } => self.gone(index, reason, out),
+            Input::Blocked { index } if self.mode == Mode::Echo => self.hold(index),
             Input::Blocked { index } => self.flow(index, true, out),
             Input::Drained { index } if self.mode == Mode::Echo => self.read_on(index, out),
             Input::Drained { index } => self.flow(index, false, out),

@@ -44,8 +44,8 @@ impl Output for Done {
         parts.iter().for_each(|part| self.sent.entry(index).or_default().extend_from_slice(part));
         self.waiting
     }
-    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
-        self.send(index, &[bytes])
+    fn reply(&mut self, index: u32, bytes: &[u8]) {
+        self.send(index, &[bytes]);
     }
     fn finish(&mut self, index: u32) {
         self.finished.push(index);
@@ -492,6 +492,8 @@ fn an_echo_does_not_read_on_while_its_answers_wait() {
     assert_eq!(world.sent(index), [&tcp::head(2)[..], b"hi"].concat());
     world.done.waiting = 1;
     world.feed(index, &[&tcp::head(1)[..], b"!"].concat());
+    assert_eq!(world.machine.appetite(index), usize::MAX, "what waits for the turn's end waits for nobody");
+    world.tell(Input::Blocked { index });
     assert_eq!(world.machine.appetite(index), 0);
     world.tell(Input::Drained { index });
     assert_eq!((world.machine.appetite(index), &world.done.resumed[..]), (usize::MAX, &[index][..]));

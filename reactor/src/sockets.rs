@@ -136,22 +136,25 @@ impl Sockets {
         out.bytes.len() - out.done
     }
 
-    /// Sends `bytes` at once if nothing waits for this client, and queues what the kernel does not take. Returns how many bytes now wait. For an answer
-    /// that is one piece already: it saves the copy into a queue, not a system call.
+    /// Sends `bytes` at once if nothing waits for this client, and queues what the kernel does not take, which the flush then tells. For an answer that is
+    /// one piece already: it saves the copy into a queue, not a system call.
     #[inline]
-    pub fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
-        let Some(socket) = self.table.get_mut(index as usize) else { return 0 };
+    pub fn reply(&mut self, index: u32, bytes: &[u8]) {
+        let Some(socket) = self.table.get_mut(index as usize) else { return };
         let (Some(stream), None) = (&mut socket.stream, &socket.out) else {
-            return self.push(index, &[bytes]);
+            self.push(index, &[bytes]);
+            return;
         };
         match stream.write(bytes) {
-            Ok(sent) if sent == bytes.len() => 0,
+            Ok(sent) if sent == bytes.len() => {}
             Ok(sent) => {
-                (socket.blocked, socket.behind) = (true, true);
-                self.push(index, &[&bytes[sent..]])
+                socket.blocked = true;
+                self.push(index, &[&bytes[sent..]]);
             }
             // Whatever is wrong, the flush meets it again and tells.
-            Err(_) => self.push(index, &[bytes]),
+            Err(_) => {
+                self.push(index, &[bytes]);
+            }
         }
     }
 
@@ -203,7 +206,10 @@ impl Sockets {
     fn flush_one(&mut self, index: u32) -> Option<Flushed> {
         let socket = self.table.get_mut(index as usize)?;
         socket.dirty = false;
-        let (Some(stream), false) = (&mut socket.stream, socket.blocked) else { return None };
+        let (Some(stream), false) = (&mut socket.stream, socket.blocked) else {
+            let found_by_reply = socket.blocked && !std::mem::replace(&mut socket.behind, true);
+            return found_by_reply.then_some(Flushed::Blocked);
+        };
         let Some(out) = &mut socket.out else {
             if socket.ending {
                 // The client may be gone already, which the next read tells.

@@ -34,8 +34,8 @@ impl Output for Io {
     }
 
     #[inline]
-    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
-        self.sockets.reply(index, bytes)
+    fn reply(&mut self, index: u32, bytes: &[u8]) {
+        self.sockets.reply(index, bytes);
     }
 
     fn finish(&mut self, index: u32) {

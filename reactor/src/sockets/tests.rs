@@ -91,29 +91,50 @@ fn an_ending_is_seen_after_the_last_byte() {
 
 #[test]
 fn a_client_that_does_not_read_is_told_blocked_once_and_drained_once() {
-    let mut world = world();
-    let payload = vec![7; 1 << 20];
-    let (mut told, mut pushed) = (Vec::new(), 0);
-    while told.is_empty() {
-        world.sockets.push(0, &[&payload]);
-        pushed += payload.len();
-        world.sockets.flush(&mut told);
-    }
-    assert_eq!(told, [(0, Flushed::Blocked)]);
-    assert!(world.sockets.queued() > 0);
-    told.clear();
-    world.client.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
-    let (mut got, mut buffer, mut ready) = (0, vec![0; 1 << 20], Vec::new());
-    while got < pushed {
-        got += world.client.read(&mut buffer).unwrap_or(0);
-        world.poller.turn(Some(std::time::Duration::ZERO), &mut ready).unwrap();
-        if ready.iter().any(|event| event.writable) {
-            world.sockets.writable(0);
+    for reply in [false, true] {
+        let mut world = world();
+        let payload = vec![7; 1 << 20];
+        let (mut told, mut sent) = (Vec::new(), 0);
+        while told.is_empty() {
+            if reply {
+                world.sockets.reply(0, &payload);
+            } else {
+                world.sockets.push(0, &[&payload]);
+            }
+            sent += payload.len();
+            world.sockets.flush(&mut told);
         }
-        world.sockets.flush(&mut told);
+        assert_eq!(told, [(0, Flushed::Blocked)]);
+        assert!(world.sockets.queued() > 0);
+        told.clear();
+        world.client.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+        let (mut got, mut buffer, mut ready) = (0, vec![0; 1 << 20], Vec::new());
+        while got < sent {
+            got += world.client.read(&mut buffer).unwrap_or(0);
+            world.poller.turn(Some(std::time::Duration::ZERO), &mut ready).unwrap();
+            if ready.iter().any(|event| event.writable) {
+                world.sockets.writable(0);
+            }
+            world.sockets.flush(&mut told);
+        }
+        assert_eq!(told, [(0, Flushed::Drained)]);
+        assert_eq!((got, world.sockets.queued()), (sent, 0));
     }
-    assert_eq!(told, [(0, Flushed::Drained)]);
-    assert_eq!((got, world.sockets.queued()), (pushed, 0));
+}
+
+#[test]
+fn a_reply_leaves_behind_what_was_pushed_before_and_blocks_nobody() {
+    let mut world = world();
+    world.sockets.reply(0, b"at once ");
+    assert!(world.sockets.table[0].out.is_none());
+    world.sockets.push(0, &[b"then "]);
+    world.sockets.reply(0, b"this");
+    let mut told = Vec::new();
+    world.sockets.flush(&mut told);
+    assert_eq!((&told[..], world.sockets.queued()), (&[][..], 0));
+    let mut got = [0; 17];
+    world.client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"at once then this");
 }
 
 #[test]
