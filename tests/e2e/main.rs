@@ -1,6 +1,25 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
-//! hands the binary. A file per rule; [`holdfast`] starts the processes.
+//! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
+//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`metrics`] asks what was counted.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+
+mod cluster;
+mod crowd;
+mod device;
+mod foreign;
 mod holdfast;
+mod metrics;
+mod program;
+mod raw;
 
+mod bad_input;
+mod dev_runs_the_three_servers_and_leaves_none_behind;
+mod foreign_clients;
+mod history_survives_a_restart;
+mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;
+mod people_chat_in_their_terminals;
+mod state_dies;
+mod they_talk;
+mod what_must_not_be_is_refused;

@@ -1,0 +1,139 @@
+//! Gateway, state and logic as three real processes: [`Cluster`], [`Server`]. Owns how they find one another, how they die and come back, and the key that
+//! tokens are signed with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, SystemTime};
+
+use proto::time::Now;
+use state::token::{Mint, mint};
+use tempfile::TempDir;
+
+use crate::holdfast::Holdfast;
+
+/// What tokens call the key.
+const KID: &str = "e2e";
+/// The key itself; a file that is no base64 is the secret as it stands.
+const SECRET: &[u8] = b"a secret that only the end-to-end tests sign with";
+
+/// Three servers and their data, which is removed when this is dropped. Two reactors and two shards, whatever the machine has, so that messages cross
+/// between them.
+pub(crate) struct Cluster {
+    // In the order in which they are to be dropped: nobody loses what stands behind them.
+    pub(crate) gateway: Server,
+    pub(crate) state: Server,
+    pub(crate) logic: Server,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts all three and waits until they are ready. Clients may connect at once: their logins wait for what is not linked yet.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let key = folder.path().join("key");
+        std::fs::write(&key, SECRET).expect("the temporary folder can be written");
+        let store = folder.path().join("holdfast.db").display().to_string();
+        let any = SocketAddr::from((own_address(), 0)).to_string();
+
+        let logic =
+            Server::start("logic", vec![("listen", any.clone()), ("http", any.clone()), ("store", store)]);
+        let keys = format!("{KID}:HS256:file:{}", key.display());
+        let behind = ("logic", logic.address("listen").to_string());
+        let state = vec![("listen", any.clone()), ("admin", any.clone()), behind, ("token-keys", keys)];
+        let state = Server::start("state", [state, vec![("shards", "2".into())]].concat());
+        let behind = ("state", state.address("listen").to_string());
+        let gateway = vec![("listen", any.clone()), ("admin", any), behind, ("reactors", "2".into())];
+        let gateway = Server::start("gateway", gateway);
+        Self { gateway, state, logic, folder }
+    }
+
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.gateway.address("listen")
+    }
+
+    /// A folder for a test's own files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+/// A token that is good for an hour.
+pub(crate) fn token(uid: &str) -> String {
+    signed(uid, SECRET, SystemTime::now())
+}
+
+/// A token that was good once.
+pub(crate) fn expired_token(uid: &str) -> String {
+    signed(uid, SECRET, SystemTime::now() - Duration::from_hours(2))
+}
+
+/// A token that somebody else has signed.
+pub(crate) fn forged_token(uid: &str) -> String {
+    signed(uid, b"a secret that the state server has never heard of", SystemTime::now())
+}
+
+fn signed(uid: &str, secret: &[u8], at: SystemTime) -> String {
+    let audience = &state::Config::default().token_audience;
+    let uid = &uid.parse().expect("a uid");
+    let unix_ms = at.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_millis() as u64;
+    let token = Mint { kid: KID, audience, uid, device: None, ttl: Duration::from_hours(1) };
+    mint(token, secret, Now { mono_ms: 0, unix_ms })
+}
+
+/// A loopback address for the servers of one cluster alone. A client's own end is at 127.0.0.1, so while a server is down none can take
+/// its port: it can always come back on it.
+fn own_address() -> Ipv4Addr {
+    static CLUSTERS: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, CLUSTERS.fetch_add(1, Ordering::Relaxed).max(1), high, low.clamp(1, 254))
+}
+
+/// A server that can be killed and come back where it was.
+pub(crate) struct Server {
+    part: &'static str,
+    settings: Vec<(&'static str, String)>,
+    process: Holdfast,
+}
+
+impl Server {
+    /// Starts it, and from then on holds it to the ports that the system has chosen.
+    fn start(part: &'static str, mut settings: Vec<(&'static str, String)>) -> Self {
+        let process = start(part, &settings);
+        for (name, value) in &mut settings {
+            if let Some(bound) = process.ready.get(*name).and_then(serde_json::Value::as_str) {
+                bound.clone_into(value);
+            }
+        }
+        Self { part, settings, process }
+    }
+
+    /// Where it listens: "listen", "admin", "http".
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
+        self.process.address(&[name])
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process.program.kill();
+    }
+
+    /// Ends it in good order.
+    pub(crate) fn stop(&mut self) {
+        self.process.program.signal("TERM");
+        assert_eq!(self.process.exit_code(), Some(0), "{} stops in good order", self.part);
+    }
+
+    /// Starts it again, and waits until it is ready.
+    pub(crate) fn start_again(&mut self) {
+        self.process = start(self.part, &self.settings);
+    }
+}
+
+fn start(part: &str, settings: &[(&str, String)]) -> Holdfast {
+    let settings: Vec<_> = settings.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    // Should this process be killed itself, the system closes the other end of their stdin, and they end.
+    let mut arguments = vec![part, "--stop-on-stdin-eof", "--log-format=text"];
+    arguments.extend(settings.iter().map(String::as_str));
+    Holdfast::start(&arguments)
+}
