@@ -1,7 +1,7 @@
 //! The simulated cluster: one gateway reactor, one state shard, one logic server with its store in memory, and people. Owns the wires between them: bytes move
 //! only when a test says so ([`World::read_client`] and its kin), or until nothing moves any more ([`World::settle`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -46,8 +46,10 @@ pub(crate) struct Edge {
     consumed: usize,
     /// Bytes for each client that it has not read.
     pub(crate) sent: HashMap<u32, Vec<u8>>,
-    /// Clients whose end is coming, or there.
-    ended: VecDeque<u32>,
+    /// Clients that will see the end after what was sent to them …
+    finished: BTreeSet<u32>,
+    /// … and those whose socket is closed, so that their index is free.
+    closed: BTreeSet<u32>,
     resumed: Vec<u32>,
     /// Frames for the shard that it has not read.
     pub(crate) frames: Vec<Vec<u8>>,
@@ -235,7 +237,7 @@ impl World {
             return false;
         };
         let sent = self.edge.sent.remove(index).unwrap_or_default();
-        let over = self.edge.ended.contains(index);
+        let over = self.edge.finished.contains(index) || self.edge.closed.contains(index);
         if sent.is_empty() && !over {
             return false;
         }
@@ -358,7 +360,14 @@ impl World {
         match wanted {
             client::Output::Dial => {
                 let (index, _) = self.gateway.accept(now).unwrap();
-                self.edge.ended.retain(|ended| *ended != index);
+                // Whoever had it before reads to the end of a socket of their own.
+                if let Some(before) = self.people.iter().position(|person| person.index == Some(index)) {
+                    self.read_edge(before);
+                }
+                // What it left unread went with its socket.
+                self.edge.closed.remove(&index);
+                self.edge.finished.remove(&index);
+                self.edge.sent.remove(&index);
                 let person = &mut self.people[person];
                 (person.index, person.wire) =
                     (Some(index), Wire::new(person.transport, u64::from(index) + 1));
@@ -389,8 +398,11 @@ impl World {
         person.down.clear();
         if let Some(index) = person.index.take() {
             self.edge.sent.remove(&index);
-            let gone = gateway::Input::Gone { index, reason: CloseReason::PeerReset };
-            self.gateway.handle(self.now, gone, &mut self.edge).unwrap();
+            self.edge.finished.remove(&index);
+            if !self.edge.closed.contains(&index) {
+                let gone = gateway::Input::Gone { index, reason: CloseReason::PeerReset };
+                self.gateway.handle(self.now, gone, &mut self.edge).unwrap();
+            }
         }
     }
 }
@@ -451,14 +463,14 @@ impl gateway::Output for Edge {
         parts.iter().for_each(|part| sent.extend_from_slice(part));
         0
     }
-    fn reply(&mut self, index: u32, bytes: &[u8]) -> usize {
-        self.send(index, &[bytes])
+    fn reply(&mut self, index: u32, bytes: &[u8]) {
+        self.send(index, &[bytes]);
     }
     fn finish(&mut self, index: u32) {
-        self.ended.push_back(index);
+        self.finished.insert(index);
     }
     fn close(&mut self, index: u32) {
-        self.ended.push_back(index);
+        self.closed.insert(index);
     }
     fn resume(&mut self, index: u32) {
         self.resumed.push(index);

@@ -226,8 +226,11 @@ impl Machine {
     }
 
     fn logged_in(&mut self, now: Now, ok: &LoginOk, out: &mut Vec<Output>) {
-        if !matches!(self.phase, Phase::LoggingIn { .. }) {
-            return;
+        match self.phase {
+            Phase::LoggingIn { .. } => {}
+            // Of two logins on one connection each begins a session: the later one holds.
+            Phase::Online => self.submits.offline(),
+            _ => return,
         }
         self.phase = Phase::Online;
         self.terms = Terms::of(ok);

@@ -280,8 +280,10 @@ impl Worker {
         }
         self.told = told;
         for shard in 0..self.dialers.len() {
-            let Some(link) = self.dialers[shard].link() else { continue };
-            match link.flush(&mut self.io.frames[shard]) {
+            let frames = &mut self.io.frames[shard];
+            // What is held for a shard that is away counts as its backlog, too.
+            let flushed = self.dialers[shard].link().map_or(Ok(frames.len()), |link| link.flush(frames));
+            match flushed {
                 Ok(bytes) => self.tell(now, Input::Backlog { shard: shard as u32, bytes }),
                 Err(error) => self.lose(shard as u32, &error, now),
             }

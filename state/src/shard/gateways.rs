@@ -4,7 +4,7 @@
 use proto::close::CloseReason;
 use proto::ids::ConnId;
 use proto::link::{self, Alive, FromGateway};
-use proto::packet::Codec;
+use proto::packet::{Codec, decode_client};
 use proto::time::Now;
 
 use super::speech::Line;
@@ -57,7 +57,8 @@ impl Shard {
                 if self.may_speak_for(reactor, conn, out) {
                     self.end_holder(reactor, conn, out);
                     let line = Line { conn, reactor, codec: form.codec };
-                    self.first_packet(now, line, Some(peer), &packet, out);
+                    let packet = decode_client(line.codec, &packet);
+                    self.first_packet(now, line, Some(peer), packet, out);
                 }
             }
             FromGateway::Closed { conn, reason } => match self.find(reactor, conn) {
@@ -82,8 +83,8 @@ impl Shard {
                 let Some(session) = self.sessions.get_mut(place) else { return };
                 session.alive = tick(now);
                 match session.codec {
-                    Codec::Proto => self.session_packet(place, packet, out),
-                    Codec::Json => self.json_packet(place, packet, out),
+                    Codec::Proto => self.session_packet(now, place, packet, out),
+                    Codec::Json => self.json_packet(now, place, packet, out),
                 }
             }
             Some(Held::Waiting(place)) => self.waiting_packet(now, place, packet, out),

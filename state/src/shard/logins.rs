@@ -7,8 +7,8 @@ use proto::close::CloseReason;
 use proto::ids::{DeviceId, Slot, Uid};
 use proto::limits::PACKET_BYTES_MAX;
 use proto::packet::{
-    ClientBody, Codec, Direction, KickedReason, Login, LoginOk, Refused, RefusedCode, ServerBody,
-    decode_client,
+    ClientBody, ClientPacket, Codec, Direction, KickedReason, Login, LoginOk, PacketError, Refused,
+    RefusedCode, ServerBody, decode_client,
 };
 use proto::time::Now;
 
@@ -27,10 +27,10 @@ impl Shard {
         now: Now,
         line: Line,
         peer: Option<SocketAddr>,
-        packet: &[u8],
+        packet: Result<ClientPacket, PacketError>,
         out: &mut dyn Output,
     ) {
-        let (refused, reason) = match decode_client(line.codec, packet).map(|packet| packet.body) {
+        let (refused, reason) = match packet.map(|packet| packet.body) {
             Ok(ClientBody::Login(login)) => match self.log_in(now, line, peer, login, out) {
                 Ok(()) => return,
                 Err(refusal) => refusal,
@@ -50,7 +50,8 @@ impl Shard {
     pub(super) fn waiting_packet(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
         let Some(waiting) = self.waiting.get(place as usize) else { return };
         let (line, peer) = (waiting.line(), waiting.peer);
-        match decode_client(line.codec, packet).map(|packet| packet.body) {
+        let packet = decode_client(line.codec, packet);
+        match packet.as_ref().map(|packet| &packet.body) {
             Ok(ClientBody::Login(_)) => {
                 self.end_waiting(place);
                 self.first_packet(now, line, peer, packet, out);

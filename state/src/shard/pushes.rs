@@ -42,7 +42,8 @@ impl Scratch {
 }
 
 impl Shard {
-    /// Delivers a push. A session whose gateway's link is down does not get it, and its number is not spent; one with too many unacknowledged ends.
+    /// Delivers a push. A session whose gateway's link is down does not get it but spends a number on it, so that it is asked to log in, and then pulls, when
+    /// the link is back; one with too many unacknowledged ends.
     pub(super) fn push(&mut self, push: &Push, out: &mut dyn Output) {
         let mut scratch = std::mem::take(&mut self.scratch.push);
         self.counts.pushes += 1;
@@ -85,14 +86,14 @@ impl Shard {
                 if except.as_ref().is_some_and(|device| device.as_str() == session.device()) {
                     continue;
                 }
-                if self.reactors.get(session.reactor).is_none_or(|reactor| reactor.link.is_none()) {
-                    self.counts.push_drops += 1;
-                    continue;
-                }
                 let Some(push_seq) = session.inflight.push(self.settings.in_flight_max) else {
                     scratch.lagging.push(place);
                     continue;
                 };
+                if self.reactors.get(session.reactor).is_none_or(|reactor| reactor.link.is_none()) {
+                    self.counts.push_drops += 1;
+                    continue;
+                }
                 let prefix_at = scratch.prefixes.len();
                 prefix(session.codec, push_seq, &mut scratch.prefixes);
                 scratch.hits.push(Hit {

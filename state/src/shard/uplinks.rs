@@ -6,7 +6,10 @@
 use proto::backend::request;
 use proto::close::CloseReason;
 use proto::limits::{PULLS_IN_FLIGHT_MAX, UPLINK_BYTES_MAX};
-use proto::packet::{ClientKind, PacketError, Peek, Refused, RefusedCode, peek_client, to_proto};
+use proto::packet::{
+    ClientKind, Codec, PacketError, Peek, Refused, RefusedCode, decode_client, peek_client, to_proto,
+};
+use proto::time::Now;
 
 use super::speech::unavailable;
 use super::{Logic, Shard};
@@ -17,10 +20,10 @@ use crate::uplink::{Aside, Place};
 
 impl Shard {
     /// A packet in JSON form: everything behind this point sees its protobuf form.
-    pub(super) fn json_packet(&mut self, place: u32, packet: &[u8], out: &mut dyn Output) {
+    pub(super) fn json_packet(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
         let mut proto = std::mem::take(&mut self.scratch.up);
         match to_proto(packet, &mut proto) {
-            Ok(()) => self.session_packet(place, &proto, out),
+            Ok(()) => self.session_packet(now, place, &proto, out),
             Err(error) => self.bad(place, &error, out),
         }
         proto.clear();
@@ -28,7 +31,7 @@ impl Shard {
     }
 
     /// A packet in protobuf form.
-    pub(super) fn session_packet(&mut self, place: u32, packet: &[u8], out: &mut dyn Output) {
+    pub(super) fn session_packet(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
         let peek = match peek_client(packet) {
             Ok(peek) => peek,
             Err(error) => return self.bad(place, &error, out),
@@ -43,10 +46,16 @@ impl Shard {
                 }
             }
             ClientKind::Logout => self.close_session(place, CloseReason::Logout, out),
-            ClientKind::Login => {
-                let text = "this connection has a session already";
-                self.refuse_in(place, 0, Refused::new(RefusedCode::Invalid, "login", text), out);
-            }
+            ClientKind::Login => self.log_in_anew(now, place, packet, out),
+        }
+    }
+
+    /// A login on a connection that has a session begins a new one: its client was asked for it more than once, or has a fresh token. What the old one was
+    /// owed comes again under the same client_ids.
+    fn log_in_anew(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
+        if let Some(line) = self.sessions.get(place).map(Session::line) {
+            self.end_session(place, CloseReason::Replaced, out);
+            self.first_packet(now, line, None, decode_client(Codec::Proto, packet), out);
         }
     }
 

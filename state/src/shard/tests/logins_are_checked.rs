@@ -117,13 +117,20 @@ fn the_newer_login_of_a_device_wins_and_other_devices_stay() {
 }
 
 #[test]
-fn a_second_login_is_refused_where_there_is_a_session_and_wins_where_there_is_none_yet() {
+fn a_second_login_on_a_connection_begins_a_new_session_and_wins_over_one_under_way() {
     let mut stage = Stage::new();
     let alice = conn("alice", 5);
     stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
     let login = packet(Codec::Proto, 0, stage.login("alice", "phone"));
     stage.uplink(alice, &login);
-    assert_eq!(stage.refused().1.code, RefusedCode::Invalid);
+    let [FromState::Attach { call, .. }] = stage.asked()[..] else { panic!("one login") };
+    stage.logic_says(FromLogic::Attached { call, last_client_id: 0 });
+    let said = stage.heard(HOME);
+    assert!(
+        matches!(&said[..], [Said::Packet(_, ok)] if matches!(ok.body, ServerBody::LoginOk(_))),
+        "{said:?}"
+    );
+    assert_eq!(stage.shard.sessions(), 1);
     let other = conn("alice", 6);
     let old = stage.attach(other, WEBSOCKET, "alice", "tablet");
     let login = packet(Codec::Proto, 0, stage.login("alice", "watch"));
