@@ -1,5 +1,5 @@
 //! Who may log in: JSON Web Tokens (RFC 7519), HS256 or EdDSA. Owns the check of a token against the keys, the audience and the login; where keys come from is
-//! told in [`keys`], and reading their files is left to the shell.
+//! told in `token/keys.rs`, and reading their files is left to the shell.
 //!
 //! The algorithm belongs to the key and is never taken from the token: a token that says otherwise is refused. Times are compared with the caller's clock.
 

@@ -4,13 +4,16 @@
 //! A timer has no allocation and no handle of its own: its key, an index of the caller's slab, is its place in a parallel array of 12-byte nodes, linked
 //! into the ring of its slot. Cancelling unlinks the node, so that an expiry can never reach the next owner of the index.
 
-/// Each level has 2^6 slots, each as long as the whole level below.
-const LEVEL_BITS: u32 = 6;
-const SLOTS: usize = 1 << LEVEL_BITS;
-/// Six levels of six bits hold any distance of 32-bit ticks.
-const LEVELS: usize = 6;
+/// The lowest level has a slot for each of the next 2^11 ticks: at 64 ms two minutes, so that a heartbeat's deadline never has to move down.
+const FINE_BITS: u32 = 11;
+const FINE_SLOTS: usize = 1 << FINE_BITS;
+/// Each level above has 2^6 slots, each as long as the whole level below.
+const COARSE_BITS: u32 = 6;
+const COARSE_SLOTS: usize = 1 << COARSE_BITS;
+/// With four of them any distance of 32-bit ticks has a level.
+const LEVELS: usize = 5;
 /// The heads of the slots' rings are the first nodes of the array; the node of a key follows them.
-const HEADS: usize = SLOTS * LEVELS;
+const HEADS: usize = FINE_SLOTS + (LEVELS - 1) * COARSE_SLOTS;
 /// The `next` of a node that is in no ring.
 const UNARMED: u32 = u32::MAX;
 
@@ -32,18 +35,35 @@ pub struct Wheel {
     granularity: u64,
     /// The first tick that has not been processed.
     clock: u32,
-    /// For each level, which slots have timers.
-    occupied: [u64; LEVELS],
+    /// No slot with timers begins before this tick; a cancelled timer may leave it too low.
+    wake: u32,
     armed: u32,
+    /// A bit for each slot, by the place of its head: whether it has timers.
+    occupied: [u64; HEADS / 64],
     nodes: Vec<Node>,
+}
+
+/// A slot that has timers.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    level: usize,
+    head: u32,
+    /// Its first tick.
+    begin: u32,
 }
 
 impl Wheel {
     /// A wheel without timers, whose tick is `granularity_ms` long (at least 1). Time begins at 0 ms and ends 2^32 ticks later.
     pub fn new(granularity_ms: u64) -> Self {
         let head = |place| Node { next: place, previous: place, tick: 0 };
-        let nodes = (0..HEADS as u32).map(head).collect();
-        Self { granularity: granularity_ms.max(1), clock: 0, occupied: [0; LEVELS], armed: 0, nodes }
+        Self {
+            granularity: granularity_ms.max(1),
+            clock: 0,
+            wake: u32::MAX,
+            armed: 0,
+            occupied: [0; HEADS / 64],
+            nodes: (0..HEADS as u32).map(head).collect(),
+        }
     }
 
     /// How many timers are armed.
@@ -78,47 +98,62 @@ impl Wheel {
         }
     }
 
-    /// Appends the keys that are due at `now_ms` to `due` and disarms them: earlier ticks first, in no order within one.
+    /// Appends the keys that are due at `now_ms` to `due` and disarms them, earlier ticks first. A tick with nothing to do costs one comparison.
     pub fn expire(&mut self, now_ms: u64, due: &mut Vec<u32>) {
         let now = u32::try_from(now_ms / self.granularity).unwrap_or(u32::MAX);
-        while let Some((level, slot, tick)) = self.next_slot() {
-            if tick > now {
-                break;
-            }
-            self.clock = self.clock.max(tick);
-            self.empty(level, slot, due);
+        if now < self.clock {
+            return;
         }
-        if now >= self.clock {
+        if now >= self.wake {
+            while let Some(slot) = self.next_slot().filter(|slot| slot.begin <= now) {
+                self.clock = slot.begin;
+                self.empty(slot, due);
+            }
             self.clock = now.saturating_add(1);
-            // The clock may have entered a slot of a higher level; its timers move down now, so that the order of `next_slot` holds.
-            if let Some((level, slot, tick)) = self.next_slot()
-                && level > 0
-                && tick == self.clock
-            {
-                self.empty(level, slot, due);
-            }
+            self.wake = self.next_slot().map_or(u32::MAX, |slot| slot.begin);
         }
+        self.clock = now.saturating_add(1);
     }
 
     /// The moment at which [`Wheel::expire`] should be called next, in milliseconds; it may have nothing to give then but timers to sort more finely.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.next_slot().map(|(_, _, tick)| u64::from(tick) * self.granularity)
+        (self.armed > 0).then(|| u64::from(self.wake) * self.granularity)
     }
 
-    /// The first slot that has timers, and the tick at which it begins. A lower level's slots all lie before a higher one's: they are what is left of the slot
-    /// that the clock is in.
-    fn next_slot(&self) -> Option<(usize, usize, u32)> {
-        let level = self.occupied.iter().position(|occupied| *occupied != 0)?;
-        let slot = self.occupied[level].trailing_zeros() as usize;
-        let shift = LEVEL_BITS * level as u32;
-        let beyond = u64::from(self.clock) >> (shift + LEVEL_BITS) << (shift + LEVEL_BITS);
-        Some((level, slot, beyond as u32 | (slot as u32) << shift))
+    /// The slot with timers that begins first; of several, the one of the highest level, whose timers may belong in the others.
+    fn next_slot(&self) -> Option<Slot> {
+        (0..LEVELS).rev().filter_map(|level| self.next_of_level(level)).min_by_key(|slot| slot.begin)
+    }
+
+    /// The first slot of a level that has timers. The slots run in a circle that begins where the clock is.
+    fn next_of_level(&self, level: usize) -> Option<Slot> {
+        let (first, slots) = (first_head(level), slots(level));
+        let words = &self.occupied[first / 64..(first + slots) / 64];
+        let block = self.clock >> shift(level);
+        let from = block as usize % slots;
+        // The word that the circle begins in is looked at twice: its upper part first, its lower part last.
+        for step in 0..=words.len() {
+            let word = (from / 64 + step) % words.len();
+            let mask = match step {
+                0 => u64::MAX << (from % 64),
+                last if last == words.len() => !(u64::MAX << (from % 64)),
+                _ => u64::MAX,
+            };
+            let bits = words[word] & mask;
+            if bits != 0 {
+                let slot = word * 64 + bits.trailing_zeros() as usize;
+                let ahead = (slot + slots - from) % slots;
+                let begin = (block + ahead as u32) << shift(level);
+                return Some(Slot { level, head: (first + slot) as u32, begin });
+            }
+        }
+        None
     }
 
     /// Takes all timers out of a slot: of the lowest level they are due, of the others they move down.
-    fn empty(&mut self, level: usize, slot: usize, due: &mut Vec<u32>) {
-        let head = (level * SLOTS + slot) as u32;
-        self.occupied[level] &= !(1 << slot);
+    fn empty(&mut self, slot: Slot, due: &mut Vec<u32>) {
+        let Slot { level, head, .. } = slot;
+        self.occupied[head as usize / 64] &= !(1 << (head % 64));
         let mut place = self.nodes[head as usize].next;
         self.nodes[head as usize] = Node { next: head, previous: head, tick: 0 };
         while place != head {
@@ -134,16 +169,19 @@ impl Wheel {
         }
     }
 
-    /// The level is that of the highest bit in which the tick differs from the clock: the slot that the clock is in is never taken but on the lowest level.
+    /// The level is the lowest whose circle reaches so far; above the lowest that is never the slot that the clock is in.
     fn link(&mut self, place: u32, tick: u32) {
-        let level = ((tick ^ self.clock) | 1).ilog2() / LEVEL_BITS;
-        let slot = (tick >> (level * LEVEL_BITS)) as usize % SLOTS;
-        let head = level as usize * SLOTS + slot;
-        let first = self.nodes[head].next;
-        self.nodes[place as usize] = Node { next: first, previous: head as u32, tick };
-        self.nodes[head].next = place;
-        self.nodes[first as usize].previous = place;
-        self.occupied[level as usize] |= 1 << slot;
+        let reaches =
+            |level: &usize| ((tick >> shift(*level)) - (self.clock >> shift(*level))) < slots(*level) as u32;
+        let level = (0..LEVELS).find(reaches).unwrap_or(LEVELS - 1);
+        let block = tick >> shift(level);
+        self.wake = self.wake.min(block << shift(level));
+        let head = (first_head(level) + block as usize % slots(level)) as u32;
+        let last = self.nodes[head as usize].previous;
+        self.nodes[place as usize] = Node { next: head, previous: last, tick };
+        self.nodes[head as usize].previous = place;
+        self.nodes[last as usize].next = place;
+        self.occupied[head as usize / 64] |= 1 << (head % 64);
         self.armed += 1;
     }
 
@@ -153,17 +191,33 @@ impl Wheel {
         self.nodes[next as usize].previous = previous;
         self.nodes[place as usize].next = UNARMED;
         if next == previous && (next as usize) < HEADS {
-            self.occupied[next as usize / SLOTS] &= !(1 << (next as usize % SLOTS));
+            self.occupied[next as usize / 64] &= !(1 << (next % 64));
         }
         self.armed -= 1;
     }
+}
+
+/// How many slots a level has.
+const fn slots(level: usize) -> usize {
+    if level == 0 { FINE_SLOTS } else { COARSE_SLOTS }
+}
+
+/// The place of the head of a level's first slot.
+const fn first_head(level: usize) -> usize {
+    if level == 0 { 0 } else { FINE_SLOTS + (level - 1) * COARSE_SLOTS }
+}
+
+/// A slot of a level is 2 to the power of this many ticks long.
+const fn shift(level: usize) -> u32 {
+    if level == 0 { 0 } else { FINE_BITS + (level as u32 - 1) * COARSE_BITS }
 }
 
 fn place_of(key: u32) -> u32 {
     key.saturating_add(HEADS as u32)
 }
 
-const _: () = assert!(LEVELS as u32 * LEVEL_BITS >= u32::BITS, "any distance has a level");
+const _: () = assert!(shift(LEVELS - 1) + COARSE_BITS >= u32::BITS, "any distance has a level");
+const _: () = assert!(first_head(LEVELS) == HEADS && HEADS.is_multiple_of(64));
 const _: () = assert!(size_of::<Node>() == 12, "what a timer costs");
 
 #[cfg(test)]
