@@ -48,6 +48,7 @@ impl<S: Store> Logic<S> {
         let refused = match kept {
             Some(outcome) if outcome.digest == digest => {
                 self.tally.retries += 1;
+                self.push_again(from, &outcome.reply)?;
                 return Ok(outcome.reply);
             }
             Some(_) => {
