@@ -102,8 +102,13 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
                 payload.splice(0..0, (code % 6000).to_be_bytes());
             }
             let length = payload.len() as u64;
-            let header =
-                Header { fin: fin || opcode.is_control() && code > 100, opcode, mask: Some(key), length };
+            let header = Header {
+                fin: fin || opcode.is_control() && code > 100,
+                compressed: false,
+                opcode,
+                mask: Some(key),
+                length,
+            };
             mask::apply(&mut payload, key, 0);
             [header.encode().as_slice(), &payload].concat()
         },

@@ -51,6 +51,8 @@ impl Opcode {
 pub struct Header {
     /// Whether this frame is its message's last.
     pub fin: bool,
+    /// The first reserved bit: this frame begins a compressed message (RFC 7692 section 6).
+    pub compressed: bool,
     /// What the frame is.
     pub opcode: Opcode,
     /// The masking key, if the payload is masked.
@@ -75,17 +77,17 @@ impl Head {
 
 impl Header {
     /// Reads the header at the start of `bytes`, and how many bytes it has; `None` when more are needed. Each rule is checked as soon as its
-    /// byte is there, so a bad header is found before it is whole.
+    /// byte is there, so a bad header is found before it is whole. Where `compressed` may stand is [`super::Receiver`]'s to check.
     #[inline]
     pub fn decode(bytes: &[u8], role: Role) -> Result<Option<(Self, usize)>, WsError> {
         let Some(first) = bytes.first() else { return Ok(None) };
-        if first & 0x70 != 0 {
+        if first & 0x30 != 0 {
             return Err(WsError::Protocol("reserved bit set"));
         }
         let Some(opcode) = Opcode::from_bits(first & 0x0F) else {
             return Err(WsError::Protocol("reserved opcode"));
         };
-        let fin = first & 0x80 != 0;
+        let (fin, compressed) = (first & 0x80 != 0, first & 0x40 != 0);
         if opcode.is_control() && !fin {
             return Err(WsError::Protocol("fragmented control frame"));
         }
@@ -103,10 +105,10 @@ impl Header {
         let Some((length, used)) = decode_length(short, &bytes[2..])? else { return Ok(None) };
         let used = 2 + used;
         if !masked {
-            return Ok(Some((Self { fin, opcode, mask: None, length }, used)));
+            return Ok(Some((Self { fin, compressed, opcode, mask: None, length }, used)));
         }
         let Some((key, _)) = bytes[used..].split_first_chunk::<4>() else { return Ok(None) };
-        Ok(Some((Self { fin, opcode, mask: Some(*key), length }, used + 4)))
+        Ok(Some((Self { fin, compressed, opcode, mask: Some(*key), length }, used + 4)))
     }
 
     /// The same for the header that comes most: of an unfragmented message from a client, of at most 125 bytes. `None` says nothing about any other.
@@ -119,14 +121,15 @@ impl Header {
             _ => return None,
         };
         let is_short = matches!(second, 0x80..=0xFD) && role == Role::Server;
-        is_short.then_some((Self { fin: true, opcode, mask: Some(key), length: u64::from(second & 0x7F) }, 6))
+        let length = u64::from(second & 0x7F);
+        is_short.then_some((Self { fin: true, compressed: false, opcode, mask: Some(key), length }, 6))
     }
 
     /// Writes the header, with the shortest form of the length.
     #[inline]
     pub fn encode(&self) -> Head {
         let mut bytes = [0; HEAD_BYTES_MAX];
-        bytes[0] = u8::from(self.fin) << 7 | self.opcode as u8;
+        bytes[0] = u8::from(self.fin) << 7 | u8::from(self.compressed) << 6 | self.opcode as u8;
         let mut used = match self.length {
             0..=125 => {
                 bytes[1] = self.length as u8;
@@ -178,7 +181,12 @@ fn decode_length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, WsError
 /// The header of a frame that is a whole message or a control frame.
 #[inline]
 pub fn head(opcode: Opcode, length: usize, mask: Option<[u8; 4]>) -> Head {
-    Header { fin: true, opcode, mask, length: length as u64 }.encode()
+    Header { fin: true, compressed: false, opcode, mask, length: length as u64 }.encode()
+}
+
+/// The header of a frame that is a whole compressed message of a server.
+pub fn compressed_head(opcode: Opcode, length: usize) -> Head {
+    Header { fin: true, compressed: true, opcode, mask: None, length: length as u64 }.encode()
 }
 
 /// Appends a frame whose payload is `parts`, one after the other. A client passes a masking key, a server none.

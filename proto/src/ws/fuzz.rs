@@ -1,6 +1,8 @@
 //! What must hold for any bytes from a peer, as one function for the fuzzer and for the tests. Owns the oracle: a stream means the same however it
 //! is cut. Compiled for tests and under the feature `fuzz` only.
 
+use super::deflate::Inflater;
+use super::negotiate::Accepted;
 use super::{Event, Limits, Receiver, Role, WsError, request, upgrade};
 
 /// An [`Event`] that owns its bytes.
@@ -62,6 +64,8 @@ pub fn receive<'a>(
 pub fn fuzz(bytes: &[u8]) {
     let _ = upgrade::parse(bytes);
     let _ = request::parse_answer(bytes, *b"sixteen bytes ok", Some("holdfast.v1.proto"));
+    let _ = Inflater::new().inflate(bytes, 10_000);
+    let _ = std::str::from_utf8(bytes).map(|text| Accepted::choose(text.split(',')));
     let Some((cut, stream)) = bytes.split_first() else { return };
     let limits = Limits { message_bytes: 300, fragments: 4 };
     for role in [Role::Server, Role::Client] {

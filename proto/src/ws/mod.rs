@@ -1,11 +1,13 @@
 //! WebSocket (RFC 6455), both roles, without the socket: bytes in, events out; values in, bytes out. A file per section of the RFC.
 //! Owns the framing, the handshakes and their strictness; leaves sockets and buffers to the caller, and what a message means to
-//! [`crate::packet`]. Extensions are never negotiated.
+//! [`crate::packet`]. The one extension is permessage-deflate (RFC 7692), which a server may negotiate and a client never offers.
 
 pub mod close;
+pub mod deflate;
 mod error;
 pub mod frame;
 pub mod mask;
+pub mod negotiate;
 mod receive;
 pub mod request;
 pub mod upgrade;

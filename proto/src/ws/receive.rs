@@ -11,7 +11,7 @@ use super::{Opcode, Role, WsError, close, mask};
 /// What is taken from a peer. It may change between calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one message, all its fragments together. Below 4 GiB.
+    /// Bytes of one message, all its fragments together. A compressed one may have some more, for it need not get smaller. Below 4 GiB.
     pub message_bytes: usize,
     /// Fragments of one message, empty ones counted.
     pub fragments: u32,
@@ -44,6 +44,8 @@ pub struct Found {
     pub opcode: Opcode,
     /// Where the unmasked payload lies in the caller's buffer; `None` for a message of several fragments: see [`Receiver::assembled`].
     pub payload: Option<Range<usize>>,
+    /// The payload is compressed: to be inflated, and if it is text, checked, by the caller.
+    pub compressed: bool,
 }
 
 /// The receive half of one connection. It owns no heap memory unless a fragmented message is being assembled.
@@ -56,6 +58,8 @@ pub struct Receiver {
     wanted: u32,
     utf8: Utf8,
     role: Role,
+    /// Compressed messages are taken.
+    deflate: bool,
 }
 
 const _: () = assert!(size_of::<Receiver>() <= 24, "one of these per connection");
@@ -64,6 +68,7 @@ const _: () = assert!(size_of::<Receiver>() <= 24, "one of these per connection"
 #[derive(Debug)]
 struct Assembly {
     opcode: Opcode,
+    compressed: bool,
     finished: bool,
     fragments: u32,
     bytes: Vec<u8>,
@@ -72,7 +77,12 @@ struct Assembly {
 impl Receiver {
     /// The receive half of a connection whose handshake is done; `role` is our end's.
     pub const fn new(role: Role) -> Self {
-        Self { assembly: None, done: 0, wanted: 0, utf8: Utf8::new(), role }
+        Self::with_deflate(role, false)
+    }
+
+    /// The same; with `deflate`, permessage-deflate was negotiated: such a connection must be read by [`Receiver::take`].
+    pub const fn with_deflate(role: Role, deflate: bool) -> Self {
+        Self { assembly: None, done: 0, wanted: 0, utf8: Utf8::new(), role, deflate }
     }
 
     /// Takes the next event out of `bytes[*at..]` and advances `*at` past what is consumed. `None` means that more bytes are needed: the
@@ -86,6 +96,7 @@ impl Receiver {
         at: &mut usize,
         limits: &Limits,
     ) -> Result<Option<Event<'a>>, WsError> {
+        debug_assert!(!self.deflate, "compressed messages are read by `take`");
         let Some(found) = self.take(bytes, at, limits)? else { return Ok(None) };
         let payload = match found.payload {
             Some(range) => &bytes[range],
@@ -122,15 +133,16 @@ impl Receiver {
             let payload = start + payload.start..start + payload.end;
             *at = payload.end;
             if header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation) {
-                return Ok(Some(Found { opcode: header.opcode, payload: Some(payload) }));
+                let Header { opcode, compressed, .. } = header;
+                return Ok(Some(Found { opcode, payload: Some(payload), compressed }));
             }
-            if let Some(opcode) = self.assemble(header, &bytes[payload]) {
-                return Ok(Some(Found { opcode, payload: None }));
+            if let Some((opcode, compressed)) = self.assemble(header, &bytes[payload]) {
+                return Ok(Some(Found { opcode, payload: None, compressed }));
             }
         }
     }
 
-    /// The next frame, if it is a whole message that [`Receiver::take`] would find and nothing of it was worked on: its header, and where its payload
+    /// The next frame, if it is a whole plain message that [`Receiver::take`] would find and nothing of it was worked on: its header, and where its payload
     /// lies, still masked and (if it is text) unchecked. For callers who unmask it on its way elsewhere; whatever else comes is `take`'s.
     #[inline]
     pub fn whole_message(&self, bytes: &[u8], at: usize, limits: &Limits) -> Option<(Header, Range<usize>)> {
@@ -142,7 +154,7 @@ impl Receiver {
             None => Header::decode(&bytes[at..], self.role).ok()??,
         };
         let is_message = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
-        if !is_message || header.length > limits.message_bytes as u64 {
+        if !is_message || header.compressed || header.length > limits.message_bytes as u64 {
             return None;
         }
         let start = at + head_bytes;
@@ -181,6 +193,7 @@ impl Receiver {
             return Ok(None);
         };
         self.check_order(first & 0x0F)?;
+        self.check_compressed(*first)?;
         let Some((header, head_bytes)) = Header::decode(bytes, self.role)? else {
             self.wanted = HEAD_BYTES_MAX as u32;
             return Ok(None);
@@ -236,15 +249,24 @@ impl Receiver {
         }
     }
 
+    /// Only the first frame of a message says whether it is compressed (RFC 7692 section 6.1).
+    #[inline]
+    fn check_compressed(&self, first: u8) -> Result<(), WsError> {
+        let may_be = self.deflate && matches!(first & 0x0F, 1 | 2);
+        if first & 0x40 == 0 || may_be { Ok(()) } else { Err(WsError::Protocol("reserved bit set")) }
+    }
+
     /// Refuses what is too big from its header alone.
     #[inline]
     fn check_size(&self, header: Header, limits: &Limits) -> Result<(), WsError> {
         const FRAME_BYTES_MAX: usize = u32::MAX as usize - HEAD_BYTES_MAX;
-        let (held, fragments) = match &self.assembly {
-            Some(assembly) => (assembly.bytes.len(), assembly.fragments + 1),
-            None => (0, u32::from(!header.fin)),
+        let (held, fragments, compressed) = match &self.assembly {
+            Some(assembly) => (assembly.bytes.len(), assembly.fragments + 1, assembly.compressed),
+            None => (0, u32::from(!header.fin), header.compressed),
         };
-        let room = limits.message_bytes.min(FRAME_BYTES_MAX).saturating_sub(held);
+        // What does not compress grows by some bytes for every block.
+        let growth = if compressed { limits.message_bytes / 512 + 16 } else { 0 };
+        let room = limits.message_bytes.saturating_add(growth).min(FRAME_BYTES_MAX).saturating_sub(held);
         let too_big = header.length > room as u64 || fragments > limits.fragments;
         if too_big { Err(WsError::TooBig) } else { Ok(()) }
     }
@@ -255,22 +277,26 @@ impl Receiver {
         let done = self.done as usize;
         let new = &mut payload[done..];
         let ascii = header.mask.is_some_and(|key| mask::apply(new, key, done));
-        let opcode = self.assembly.as_ref().map_or(header.opcode, |assembly| assembly.opcode);
-        if opcode == Opcode::Text && !(ascii && self.utf8.is_complete()) {
+        let (opcode, compressed) = match &self.assembly {
+            Some(assembly) => (assembly.opcode, assembly.compressed),
+            None => (header.opcode, header.compressed),
+        };
+        if opcode == Opcode::Text && !compressed && !(ascii && self.utf8.is_complete()) {
             self.utf8.feed(new).map_err(|_| WsError::Utf8)?;
         }
         Ok(())
     }
 
-    /// Adds a fragment; after the last one, the message's kind.
+    /// Adds a fragment; after the last one, the message's kind and whether it is compressed.
     #[cold]
-    fn assemble(&mut self, header: Header, payload: &[u8]) -> Option<Opcode> {
+    fn assemble(&mut self, header: Header, payload: &[u8]) -> Option<(Opcode, bool)> {
         let assembly = self.assembly.get_or_insert_with(|| {
-            Box::new(Assembly { opcode: header.opcode, finished: false, fragments: 0, bytes: Vec::new() })
+            let Header { opcode, compressed, .. } = header;
+            Box::new(Assembly { opcode, compressed, finished: false, fragments: 0, bytes: Vec::new() })
         });
         assembly.bytes.extend_from_slice(payload);
         assembly.fragments += 1;
         assembly.finished = header.fin;
-        assembly.finished.then_some(assembly.opcode)
+        assembly.finished.then_some((assembly.opcode, assembly.compressed))
     }
 }

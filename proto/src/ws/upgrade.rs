@@ -10,10 +10,11 @@ use memchr::{memchr_iter, memmem};
 use sha1::{Digest as _, Sha1};
 
 use super::Subprotocol;
+use super::negotiate::Accepted;
 use crate::limits::{UPGRADE_HEAD_BYTES_MAX, UPGRADE_HEADERS_MAX};
 
-/// Lines of `Sec-WebSocket-Protocol` in one request; the offer is usually one line.
-const PROTOCOL_LINES_MAX: usize = 4;
+/// Lines of `Sec-WebSocket-Protocol` in one request, and of `Sec-WebSocket-Extensions`; the offer is usually one line.
+const OFFER_LINES_MAX: usize = 4;
 
 /// What is appended to the key before it is hashed (RFC 6455 section 1.3).
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -31,13 +32,20 @@ pub struct Upgrade<'a> {
     pub key: &'a str,
     /// Bytes of the request's head: frames may follow at once.
     pub head_len: usize,
-    protocols: [&'a str; PROTOCOL_LINES_MAX],
+    protocols: Lines<'a>,
+    extensions: Lines<'a>,
 }
 
 impl<'a> Upgrade<'a> {
     /// The subprotocols that are offered, in the client's order.
     pub fn protocols(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.protocols.into_iter().flat_map(tokens)
+        self.protocols.0.into_iter().flat_map(tokens)
+    }
+
+    /// The extensions that are offered, each with its parameters, in the client's order. A comma inside a quoted value, which the RFC does not allow,
+    /// is taken for the end of an offer.
+    pub fn extensions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.extensions.0.into_iter().flat_map(tokens)
     }
 
     /// The first offered subprotocol that Holdfast speaks.
@@ -89,8 +97,13 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Upgrade<'_>>, UpgradeError> {
     fields.check(path, head.len()).map(Some)
 }
 
-/// Appends the answer that accepts. `key` is [`Upgrade::key`]; an echo server has no subprotocol.
+/// Appends the answer that accepts, without an extension. `key` is [`Upgrade::key`]; an echo server has no subprotocol.
 pub fn accept(out: &mut Vec<u8>, key: &str, subprotocol: Option<&str>) {
+    accept_with(out, key, subprotocol, None);
+}
+
+/// The same, with the extension that was chosen from [`Upgrade::extensions`].
+pub fn accept_with(out: &mut Vec<u8>, key: &str, subprotocol: Option<&str>, deflate: Option<Accepted>) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );
@@ -98,6 +111,10 @@ pub fn accept(out: &mut Vec<u8>, key: &str, subprotocol: Option<&str>) {
     if let Some(name) = subprotocol {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(name.as_bytes());
+    }
+    if let Some(accepted) = deflate {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+        accepted.write(out);
     }
     out.extend_from_slice(b"\r\n\r\n");
 }
@@ -149,6 +166,18 @@ impl fmt::Display for UpgradeError {
 
 impl std::error::Error for UpgradeError {}
 
+/// The lines of a header that may come more than once; those that did not come are empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Lines<'a>([&'a str; OFFER_LINES_MAX]);
+
+impl<'a> Lines<'a> {
+    /// Adds a line, if there is room.
+    fn add(&mut self, line: &'a str) -> Option<()> {
+        *self.0.iter_mut().find(|free| free.is_empty())? = line;
+        Some(())
+    }
+}
+
 /// The headers that matter, each at most once.
 #[derive(Default)]
 struct Fields<'a> {
@@ -158,13 +187,13 @@ struct Fields<'a> {
     version: Option<&'a str>,
     upgrade: Option<&'a str>,
     connection_upgrades: bool,
-    protocols: [&'a str; PROTOCOL_LINES_MAX],
+    protocols: Lines<'a>,
+    extensions: Lines<'a>,
 }
 
 impl<'a> Fields<'a> {
     fn collect(headers: &[Header<'a>]) -> Result<Self, UpgradeError> {
         let mut fields = Self::default();
-        let mut protocol_lines = fields.protocols.len();
         for Header { name, value } in headers {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
             let text = || visible(value).ok_or(UpgradeError::Bad("header value is not visible ASCII"));
@@ -185,9 +214,15 @@ impl<'a> Fields<'a> {
             } else if is("Sec-WebSocket-Version") {
                 once(&mut fields.version, "two Sec-WebSocket-Version headers")?;
             } else if is("Sec-WebSocket-Protocol") {
-                let free = protocol_lines.checked_sub(1);
-                protocol_lines = free.ok_or(UpgradeError::Bad("too many Sec-WebSocket-Protocol headers"))?;
-                fields.protocols[PROTOCOL_LINES_MAX - 1 - protocol_lines] = text()?;
+                fields
+                    .protocols
+                    .add(text()?)
+                    .ok_or(UpgradeError::Bad("too many Sec-WebSocket-Protocol headers"))?;
+            } else if is("Sec-WebSocket-Extensions") {
+                fields
+                    .extensions
+                    .add(text()?)
+                    .ok_or(UpgradeError::Bad("too many Sec-WebSocket-Extensions headers"))?;
             } else if is("Transfer-Encoding") || (is("Content-Length") && *value != b"0") {
                 return Err(UpgradeError::Bad("request has a body"));
             }
@@ -213,7 +248,8 @@ impl<'a> Fields<'a> {
         if !is_key(key) {
             return Err(UpgradeError::Bad("Sec-WebSocket-Key is not 16 bytes in base64"));
         }
-        Ok(Upgrade { path, host, origin: self.origin, key, head_len, protocols: self.protocols })
+        let Self { origin, protocols, extensions, .. } = self;
+        Ok(Upgrade { path, host, origin, key, head_len, protocols, extensions })
     }
 }
 

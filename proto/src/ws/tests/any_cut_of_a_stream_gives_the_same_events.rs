@@ -72,7 +72,8 @@ proptest! {
                 if header.opcode == Opcode::Text && !is_utf8(&bytes[payload.clone()]) {
                     prop_assert_eq!(taken, Err(WsError::Utf8));
                 } else {
-                    prop_assert_eq!(taken, Ok(Some(Found { opcode: header.opcode, payload: Some(payload) })));
+                    let found = Found { opcode: header.opcode, payload: Some(payload), compressed: false };
+                    prop_assert_eq!(taken, Ok(Some(found)));
                     prop_assert_eq!(bytes, unmasked);
                 }
             }

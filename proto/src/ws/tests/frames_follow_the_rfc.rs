@@ -160,11 +160,11 @@ proptest! {
     }
 
     #[test]
-    fn a_header_comes_back(fin: bool, kind in 0usize..6, mask: Option<[u8; 4]>, length in 0..1u64 << 63, shift in 0u32..63) {
+    fn a_header_comes_back(fin: bool, compressed: bool, kind in 0usize..6, mask: Option<[u8; 4]>, length in 0..1u64 << 63, shift in 0u32..63) {
         use Opcode::*;
         let opcode = [Continuation, Text, Binary, Close, Ping, Pong][kind];
         let length = if opcode.is_control() { length % 126 } else { length >> shift };
-        let header = Header { fin: fin || opcode.is_control(), opcode, mask, length };
+        let header = Header { fin: fin || opcode.is_control(), compressed, opcode, mask, length };
         let role = if mask.is_some() { Role::Server } else { Role::Client };
         let head = header.encode();
         prop_assert_eq!(Header::decode(head.as_slice(), role), Ok(Some((header, head.as_slice().len()))));

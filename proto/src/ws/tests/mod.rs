@@ -1,6 +1,7 @@
 //! The tests of the WebSocket codec, a file per subject. This one builds streams.
 
 mod any_cut_of_a_stream_gives_the_same_events;
+mod compressed_messages_stay_within_bounds;
 mod frames_follow_the_rfc;
 mod handshakes_are_strict;
 mod messages_are_put_together;
@@ -15,7 +16,10 @@ const WIDE: Limits = Limits { message_bytes: 1 << 20, fragments: 64 };
 /// A frame as a peer of `role` sends it.
 fn frame(role: Role, fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mask = (role == Role::Server).then_some(KEY);
-    let mut bytes = Header { fin, opcode, mask, length: payload.len() as u64 }.encode().as_slice().to_vec();
+    let mut bytes = Header { fin, compressed: false, opcode, mask, length: payload.len() as u64 }
+        .encode()
+        .as_slice()
+        .to_vec();
     let head_bytes = bytes.len();
     bytes.extend_from_slice(payload);
     if let Some(key) = mask {
