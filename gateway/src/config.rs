@@ -48,6 +48,8 @@ settings::settings! {
         message_bytes: ByteSize ["8KiB"..="256MiB"] = ByteSize(limits::PACKET_BYTES_MAX),
         /// Fragments of one message, empty ones counted.
         fragments: u32 [1..=1_000_000] = limits::FRAGMENTS_MAX,
+        /// Compress WebSocket messages (permessage-deflate) of clients that offer it: less traffic, more processor time.
+        deflate: bool = false,
         /// How long clients have to leave when the gateway is stopped.
         shutdown_deadline: Duration ["0s"..="10m"] = Duration::from_secs(2),
     }

@@ -15,6 +15,7 @@ use proto::ws::{self, Opcode, WsError, mask};
 use crate::Output;
 use crate::machine::Gateway;
 use crate::receive::Ended;
+use crate::table::Conn;
 
 /// The answers of a read: `bytes[start..end]`, growing behind the reading.
 struct Answers<'a> {
@@ -33,7 +34,7 @@ impl Gateway {
         at: usize,
         out: &mut impl Output,
     ) -> Result<usize, Ended> {
-        if self.table.get(index).is_some_and(|conn| conn.tcp) {
+        if self.table.get(index).is_some_and(Conn::is_tcp) {
             return self.echo_tcp(now, index, bytes, at, out);
         }
         let mut answers = Answers { bytes, start: at, end: at };
@@ -50,6 +51,7 @@ impl Gateway {
         out: &mut impl Output,
     ) -> Result<usize, CloseReason> {
         let mut receiver = self.take_receiver(index);
+        let mut inflated = 0;
         loop {
             if let Some((header, payload)) = receiver.whole_message(answers.bytes, at, &self.limits) {
                 at = payload.end;
@@ -62,6 +64,16 @@ impl Gateway {
                 Opcode::Pong => continue,
                 other => other,
             };
+            if found.compressed {
+                // It is answered from elsewhere, as is an assembled one.
+                answers.leave(index, out);
+                let payload = found.payload.map_or(receiver.assembled(), |payload| &answers.bytes[payload]);
+                inflated += self.echo_compressed(index, opcode, payload, out)?;
+                if self.put_off(index, inflated, out) {
+                    break;
+                }
+                continue;
+            }
             match found.payload {
                 Some(payload) if opcode == Opcode::Close => {
                     // The peer's own code comes back (RFC 6455 section 5.5.1).

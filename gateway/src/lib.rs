@@ -4,10 +4,11 @@
 //! the bytes into packets, reads the first packet of a connection for its uid, and from then on moves packets between clients and state
 //! shards unread. It must never know a user, keep a timer of a session, keep a message, or read a packet after the first.
 //!
-//! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `links` (the shards),
-//! `table` (the only state there is).
+//! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `deflate`
+//! (compressed messages), `links` (the shards), `table` (the only state there is).
 
 mod config;
+mod deflate;
 mod echo;
 mod links;
 mod machine;

@@ -11,6 +11,7 @@ use proto::packet::Codec;
 use proto::time::Now;
 use proto::ws::{self, Opcode};
 
+use crate::deflate::{Deflate, send_compressed};
 use crate::links::Links;
 use crate::table::{Conn, Stage, Table};
 use crate::{Input, LinkError, Output};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub mode: Mode,
     /// What is taken of a message after the first packet.
     pub limits: ws::Limits,
+    /// Compression is negotiated with clients that offer it.
+    pub deflate: bool,
     /// This gateway's number, 0 to 4095.
     pub gateway: u16,
     /// This reactor's number, 0 to 63.
@@ -84,6 +87,8 @@ pub struct Gateway {
     pub(crate) spare: Vec<Box<ws::Receiver>>,
     pub(crate) mode: Mode,
     pub(crate) limits: ws::Limits,
+    /// There if compression may be negotiated.
+    pub(crate) deflate: Option<Box<Deflate>>,
     handshake_deadline: Duration,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
     handshakes: Fifo,
@@ -94,10 +99,11 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway without connections that knows no shard yet.
     pub fn new(settings: Settings) -> Self {
-        let Settings { mode, limits, gateway, reactor, boot_epoch, handshake_deadline } = settings;
+        let Settings { mode, limits, deflate, gateway, reactor, boot_epoch, handshake_deadline } = settings;
         Self {
             mode,
             limits,
+            deflate: deflate.then(Box::default),
             table: Table::new(gateway, reactor),
             links: Links::new(gateway, reactor, boot_epoch),
             counts: Counts::default(),
@@ -144,7 +150,9 @@ impl Gateway {
             Stage::Open if self.mode == Mode::Relay && self.links.congested(conn.slot) => {
                 self.links.wait(index, conn);
             }
-            Stage::Open | Stage::Closing | Stage::Free => return usize::MAX,
+            Stage::Open | Stage::Closing | Stage::Free => {
+                return self.deflate.as_ref().map_or(usize::MAX, |deflate| deflate.appetite(index));
+            }
             Stage::Sniffing | Stage::First if !conn.waiting => {
                 return proto::limits::UPGRADE_HEAD_BYTES_MAX + proto::limits::LOGIN_PACKET_BYTES_MAX;
             }
@@ -211,12 +219,22 @@ impl Gateway {
     ) -> Result<(), LinkError> {
         match FromState::decode(kind, body)? {
             FromState::Downlink { targets, shared } => {
+                if let Some(deflate) = &mut self.deflate {
+                    deflate.next_payload();
+                }
                 for (id, prefix) in targets {
                     let Some(conn) = self.table.open(id) else {
                         self.counts.stale += 1;
                         continue;
                     };
-                    let waiting = send(conn, id.index(), &[prefix, shared], out);
+                    let small = match (&mut self.deflate, conn.window()) {
+                        (Some(deflate), Some(window)) => deflate.shared(shared, window),
+                        _ => None,
+                    };
+                    let waiting = match small {
+                        Some(small) => send_compressed(conn, id.index(), prefix, small, out),
+                        None => send(conn, id.index(), &[prefix, shared], out),
+                    };
                     self.counts.downlinks += 1;
                     self.counts.downlink_bytes += (prefix.len() + shared.len()) as u64;
                     if waiting > CLIENT_OUT_BYTES_MAX {
@@ -252,7 +270,7 @@ impl Gateway {
     pub(crate) fn end(&mut self, now: Now, index: u32, reason: CloseReason, out: &mut impl Output) {
         let Some(conn) = self.table.get(index).filter(|conn| conn.stage != Stage::Closing) else { return };
         let spoke = matches!(conn.stage, Stage::First | Stage::Open);
-        if spoke && !conn.tcp && reason.websocket_code() != 0 {
+        if spoke && !conn.is_tcp() && reason.websocket_code() != 0 {
             let mut payload = [0; proto::limits::CONTROL_PAYLOAD_BYTES_MAX];
             let text = reason.sentence().as_bytes();
             payload[..2].copy_from_slice(&reason.websocket_code().to_be_bytes());
@@ -292,6 +310,9 @@ impl Gateway {
     fn release(&mut self, index: u32, out: &mut impl Output) {
         out.close(index);
         self.table.remove(index);
+        if let Some(deflate) = &mut self.deflate {
+            deflate.not_behind(index);
+        }
     }
 }
 
@@ -299,14 +320,18 @@ impl Gateway {
 #[inline]
 pub(crate) fn send(conn: &Conn, index: u32, parts: &[&[u8]; 2], out: &mut impl Output) -> usize {
     let length = parts[0].len() + parts[1].len();
-    if conn.tcp {
+    if conn.is_tcp() {
         return out.send(index, &[&proto::tcp::head(length), parts[0], parts[1]]);
     }
-    let opcode = match conn.codec {
+    out.send(index, &[ws::frame::head(opcode(conn.codec), length, None).as_slice(), parts[0], parts[1]])
+}
+
+/// The messages that packets of this form are in.
+pub(crate) fn opcode(codec: Codec) -> Opcode {
+    match codec {
         Codec::Proto => Opcode::Binary,
         Codec::Json => Opcode::Text,
-    };
-    out.send(index, &[ws::frame::head(opcode, length, None).as_slice(), parts[0], parts[1]])
+    }
 }
 
 /// Deadlines that are all equally far off when they are set, so that they come due in the order of their setting.

@@ -11,12 +11,13 @@ use proto::packet::{
 };
 use proto::tcp;
 use proto::time::Now;
+use proto::ws::negotiate::Accepted;
 use proto::ws::upgrade::{self, UpgradeError};
 use proto::ws::{self, Limits, Opcode, Receiver, Role, Subprotocol};
 
 use crate::Output;
 use crate::machine::{Gateway, Mode, send};
-use crate::table::Stage;
+use crate::table::{Stage, Transport};
 
 /// What the first packet of a connection may have.
 const FIRST: Limits = Limits { message_bytes: LOGIN_PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
@@ -28,6 +29,9 @@ impl Gateway {
     /// Handles all that can be handled of a client's bytes, and returns how many that was.
     pub(crate) fn receive(&mut self, now: Now, index: u32, bytes: &mut [u8], out: &mut impl Output) -> usize {
         let Some(conn) = self.table.get(index) else { return bytes.len() };
+        if let Some(deflate) = &mut self.deflate {
+            deflate.not_behind(index);
+        }
         let mut at = 0;
         let stage = conn.stage;
         if stage == Stage::Sniffing {
@@ -61,7 +65,7 @@ impl Gateway {
             Stage::Free | Stage::Sniffing | Stage::Closing => return bytes.len(),
         }
         let length = bytes.len();
-        let taken = if conn.tcp {
+        let taken = if conn.is_tcp() {
             self.receive_tcp(now, index, bytes, at, out)
         } else {
             self.receive_websocket(now, index, bytes, at, out)
@@ -82,7 +86,7 @@ impl Gateway {
             if seen < tcp::MAGIC.len() {
                 return Ok(None);
             }
-            (conn.tcp, conn.stage) = (true, Stage::First);
+            (conn.transport, conn.stage) = (Transport::Tcp, Stage::First);
             return Ok(Some(seen));
         }
         // Every HTTP method is upper-case letters, so that whoever speaks HTTP gets an answer in HTTP.
@@ -96,14 +100,16 @@ impl Gateway {
                     Err(UpgradeError::NoSubprotocol) if self.mode == Mode::Echo => None,
                     known => Some(known?),
                 };
-                upgrade::accept(&mut answer, request.key, subprotocol.map(Subprotocol::name));
-                Ok(Some((request.head_len, subprotocol)))
+                let deflate = self.deflate.as_ref().and_then(|_| Accepted::choose(request.extensions()));
+                upgrade::accept_with(&mut answer, request.key, subprotocol.map(Subprotocol::name), deflate);
+                Ok(Some((request.head_len, subprotocol, deflate)))
             }
             None => Ok(None),
         });
         match accepted {
             Ok(None) => Ok(None),
-            Ok(Some((taken, subprotocol))) => {
+            Ok(Some((taken, subprotocol, deflate))) => {
+                conn.transport = Transport::WebSocket(deflate.map(|accepted| accepted.window));
                 conn.codec = match subprotocol {
                     Some(Subprotocol::Json) => Codec::Json,
                     Some(Subprotocol::Proto) | None => Codec::Proto,
@@ -149,6 +155,7 @@ impl Gateway {
         out: &mut impl Output,
     ) -> Result<usize, Ended> {
         let mut receiver = self.take_receiver(index);
+        let mut inflated = 0;
         loop {
             let found = match receiver.take(bytes, &mut at, &self.limits(index)) {
                 Ok(Some(found)) => found,
@@ -159,6 +166,13 @@ impl Gateway {
                 Some(range) => &bytes[range],
                 None => receiver.assembled(),
             };
+            if found.compressed {
+                inflated += self.compressed_message(now, index, found.opcode, payload, out)?;
+                if self.put_off(index, inflated, out) {
+                    break;
+                }
+                continue;
+            }
             self.message(now, index, found.opcode, payload, out)?;
         }
         self.keep_receiver(index, receiver);
@@ -167,10 +181,10 @@ impl Gateway {
 
     /// What the codec remembers of a connection; nothing, between two messages.
     pub(crate) fn take_receiver(&mut self, index: u32) -> Receiver {
-        let fresh = Receiver::new(Role::Server);
-        let Some(mut kept) = self.table.get_mut(index).and_then(|conn| conn.receiver.take()) else {
-            return fresh;
-        };
+        let conn = self.table.get_mut(index);
+        let fresh =
+            Receiver::with_deflate(Role::Server, conn.as_ref().is_some_and(|conn| conn.window().is_some()));
+        let Some(mut kept) = conn.and_then(|conn| conn.receiver.take()) else { return fresh };
         let receiver = std::mem::replace(&mut *kept, fresh);
         self.spare.push(kept);
         receiver
@@ -187,7 +201,7 @@ impl Gateway {
         }
     }
 
-    fn message(
+    pub(crate) fn message(
         &mut self,
         now: Now,
         index: u32,
@@ -305,7 +319,7 @@ impl Gateway {
 
     /// What is taken of the next message.
     #[inline]
-    fn limits(&self, index: u32) -> Limits {
+    pub(crate) fn limits(&self, index: u32) -> Limits {
         match self.table.get(index) {
             Some(conn) if conn.stage == Stage::First => FIRST,
             _ => self.limits,

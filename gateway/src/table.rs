@@ -6,6 +6,7 @@ use proto::limits::CONNECTIONS_PER_REACTOR_MAX;
 use proto::link::Form;
 use proto::packet::Codec;
 use proto::ws::Receiver;
+use proto::ws::negotiate::Window;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,14 @@ pub(crate) enum Stage {
     Closing,
 }
 
+/// How packets are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    /// In messages; with a window, they may be compressed.
+    WebSocket(Option<Window>),
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -31,16 +40,30 @@ pub(crate) struct Conn {
     pub(crate) slot: Slot,
     pub(crate) stage: Stage,
     pub(crate) codec: Codec,
-    pub(crate) tcp: bool,
+    pub(crate) transport: Transport,
     /// It is not read from until its shard can take more; it stands in that shard's list.
     pub(crate) waiting: bool,
 }
 
-const _: () = assert!(size_of::<Conn>() <= 24);
+const _: () = assert!(size_of::<Conn>() <= 16);
 
 impl Conn {
     pub(crate) fn form(&self) -> Form {
-        Form { codec: self.codec, tcp: self.tcp }
+        Form { codec: self.codec, tcp: self.is_tcp() }
+    }
+
+    #[inline]
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.transport == Transport::Tcp
+    }
+
+    /// The window for compressed messages; `None` if the connection has none.
+    #[inline]
+    pub(crate) fn window(&self) -> Option<Window> {
+        match self.transport {
+            Transport::WebSocket(window) => window,
+            Transport::Tcp => None,
+        }
     }
 }
 
@@ -69,7 +92,7 @@ impl Table {
                     slot: Slot(0),
                     stage: Stage::Free,
                     codec: Codec::Proto,
-                    tcp: false,
+                    transport: Transport::WebSocket(None),
                     waiting: false,
                 });
                 self.conns.len() as u32 - 1
@@ -92,7 +115,7 @@ impl Table {
             slot: Slot(0),
             stage: Stage::Free,
             codec: Codec::Proto,
-            tcp: false,
+            transport: Transport::WebSocket(None),
             waiting: false,
         };
         self.free.push(index);

@@ -84,6 +84,7 @@ impl World {
             reactor: 1,
             boot_epoch: 77,
             handshake_deadline: Duration::from_secs(10),
+            deflate: false,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
         Self { machine: Gateway::new(settings), now: Now::default(), done: Done::default() }

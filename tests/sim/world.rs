@@ -430,6 +430,7 @@ fn new_gateway() -> Gateway {
     Gateway::new(gateway::Settings {
         mode: Mode::Relay,
         limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
+        deflate: false,
         gateway: 1,
         reactor: 0,
         boot_epoch: 1,

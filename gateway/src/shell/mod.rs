@@ -47,6 +47,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         let settings = Settings {
             mode: config.mode,
             limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
+            deflate: config.deflate,
             gateway: config.id as u16,
             reactor: number as u8,
             boot_epoch,

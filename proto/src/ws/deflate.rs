@@ -126,13 +126,9 @@ impl Deflater {
     }
 }
 
-/// What stands before `length` bytes (below 64 KiB) to make them a block of their own, uncompressed: so a few bytes come in front of a payload that
-/// was compressed once for many.
-///
-/// # Panics
-/// If there are more bytes than a block can have.
-pub fn stored(length: usize) -> [u8; 5] {
-    let length = u16::try_from(length).expect("a stored block has less than 64 KiB");
+/// What stands before `length` bytes to make them a block of their own, uncompressed: so a few bytes come in front of a payload that was compressed
+/// once for many.
+pub fn stored(length: u16) -> [u8; 5] {
     let ([a, b], [c, d]) = (length.to_le_bytes(), (!length).to_le_bytes());
     [0, a, b, c, d]
 }
