@@ -53,12 +53,7 @@ impl Poller {
             _ => {}
         }
         let unfinished = self.again.drain(..);
-        ready.extend(unfinished.map(|token| Ready {
-            token,
-            readable: true,
-            writable: false,
-            hung_up: false,
-        }));
+        ready.extend(unfinished.map(|token| Ready { token, readable: true, writable: false, hung_up: true }));
         ready.extend(self.events.iter().map(|event| Ready {
             token: event.token(),
             readable: event.is_readable() || event.is_error(),
