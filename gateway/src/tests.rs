@@ -1,5 +1,7 @@
 //! The gateway machine alone: bytes of clients and frames of shards in, bytes and frames out.
 
+mod compressed;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -78,13 +80,17 @@ impl World {
     }
 
     fn with(mode: Mode) -> Self {
+        Self::with_deflate(mode, false)
+    }
+
+    fn with_deflate(mode: Mode, deflate: bool) -> Self {
         let settings = Settings {
             mode,
             gateway: 5,
             reactor: 1,
             boot_epoch: 77,
             handshake_deadline: Duration::from_secs(10),
-            deflate: false,
+            deflate,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
         Self { machine: Gateway::new(settings), now: Now::default(), done: Done::default() }
