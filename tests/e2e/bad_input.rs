@@ -5,7 +5,7 @@ use proto::close::CloseReason;
 use proto::limits::{LOGIN_PACKET_BYTES_MAX, PACKET_BYTES_MAX};
 use proto::packet::{ClientBody, ClientPacket, Codec, RefusedCode, ServerBody};
 use proto::tcp;
-use proto::ws::frame::{Header, append};
+use proto::ws::frame::{append, head};
 use proto::ws::{Opcode, Subprotocol};
 
 use crate::cluster::Cluster;
@@ -174,6 +174,8 @@ fn a_later_packet_that_is_garbage_is_refused_and_the_connection_goes_on() {
         raw.send(ClientPacket { client_id: 0, body: ClientBody::Heartbeat });
         assert_eq!(raw.packet().body, ServerBody::Heartbeat);
     }
+    let admin = cluster.state.address("admin");
+    await_metric(admin, "holdfast_state_refused_total{code=\"invalid\"}", 3 * 3);
 }
 
 fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
@@ -182,7 +184,7 @@ fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The head of a frame that is one byte too long.
 fn oversized(limit: usize) -> Vec<u8> {
-    let length = limit as u64 + 1;
-    Header { fin: true, opcode: Opcode::Text, mask: MASK, length }.encode().as_slice().to_vec()
+    head(Opcode::Text, limit + 1, MASK).as_slice().to_vec()
 }

@@ -91,7 +91,8 @@ fn own_address() -> Ipv4Addr {
 
 /// A server that can be killed and come back where it was.
 pub(crate) struct Server {
-    part: &'static str,
+    /// The subcommand that it is.
+    pub(crate) part: &'static str,
     settings: Vec<(&'static str, String)>,
     process: Holdfast,
 }

@@ -1,4 +1,4 @@
-//! A command that breaks a rule is refused with a code that says which, and harms nothing; a login that is refused ends its connection.
+//! A command that breaks a rule is refused with a code that says which, is counted, and harms nothing; a login that is refused ends its connection.
 
 use client::wire::{Received, Transport};
 use client::{Event, Failure, StopReason};
@@ -7,8 +7,9 @@ use proto::packet::{
     Body, ClientBody, ClientPacket, Codec, KickedReason, RefusedCode, ServerBody, Submit, Target,
 };
 
-use crate::cluster::{Cluster, expired_token, forged_token, token};
+use crate::cluster::{Cluster, Server, expired_token, forged_token, token};
 use crate::device::{Device, Way, to_conversation};
+use crate::metrics::await_metric;
 use crate::raw::Raw;
 
 fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> RefusedCode {
@@ -16,6 +17,12 @@ fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> RefusedCode {
         Err(Failure::Refused(refused)) => refused.code,
         other => panic!("{other:?} instead of a refusal"),
     }
+}
+
+/// Waits until a server's page counts so many refusals of a kind.
+fn are_counted(server: &Server, page: &str, code: &str, count: u64) {
+    let name = format!("holdfast_{}_refused_total{{code=\"{code}\"}}", server.part);
+    await_metric(server.address(page), &name, count);
 }
 
 #[test]
@@ -35,13 +42,19 @@ fn a_command_is_refused_and_the_next_one_is_taken() {
         stranger.say("bob", "hello");
         assert!(!member.was_offline() && !stranger.was_offline());
     }
+    let ways = Way::ALL.len() as u64;
+    are_counted(&cluster.logic, "http", "unknown_conversation", ways);
+    are_counted(&cluster.logic, "http", "conversation_exists", ways);
+    are_counted(&cluster.logic, "http", "not_a_member", 2 * ways);
 }
 
 #[test]
 fn a_packet_that_breaks_a_bound_is_refused_by_its_field() {
     let cluster = Cluster::start();
-    for transport in [Transport::WebSocket(Codec::Json), Transport::WebSocket(Codec::Proto), Transport::Tcp] {
-        let mut raw = Raw::log_in(cluster.address(), transport, "alice");
+    let transports = [Transport::WebSocket(Codec::Json), Transport::WebSocket(Codec::Proto), Transport::Tcp];
+    for (n, transport) in transports.into_iter().enumerate() {
+        // Each is somebody else: the same command of the same device would only get the same answer again.
+        let mut raw = Raw::log_in(cluster.address(), transport, &format!("alice{n}"));
         let target = Target::User("bob".parse().unwrap());
         let submit = |client_id, bytes| {
             let body = Body::Text("x".repeat(bytes));
@@ -55,8 +68,8 @@ fn a_packet_that_breaks_a_bound_is_refused_by_its_field() {
             }
             other => panic!("{other:?} instead of a refusal"),
         }
-        drop(raw);
     }
+    are_counted(&cluster.logic, "http", "invalid", 3);
 }
 
 #[test]
@@ -88,6 +101,9 @@ fn a_login_that_is_refused_is_told_why_and_then_the_connection_is_closed() {
         let StopReason::LoginRefused(refused) = device.stopped() else { panic!("it must not try again") };
         assert_eq!(refused.code, code);
     }
+    // Each token on three raw connections and one of the SDK.
+    are_counted(&cluster.state, "admin", "token_invalid", 3 * 4);
+    are_counted(&cluster.state, "admin", "token_expired", 4);
 }
 
 #[test]
