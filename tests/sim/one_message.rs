@@ -19,11 +19,11 @@ fn only_frame(bytes: &[u8]) -> (u8, &[u8]) {
 }
 
 fn delivered(events: &[Event]) -> Vec<(u64, &Body)> {
-    let message = |event| match event {
-        &Event::Delivered(ref message) => Some((message.seq, &message.body)),
+    let messages = events.iter().filter_map(|event| match event {
+        Event::Delivered(message) => Some((message.seq, &message.body)),
         _ => None,
-    };
-    events.iter().filter_map(message).collect()
+    });
+    messages.collect()
 }
 
 #[test]
@@ -33,8 +33,15 @@ fn alice_says_hi_to_bob() {
     let bob = world.join("bob", "desk", Transport::Tcp);
     assert!(world.people[alice].machine.is_online() && world.people[bob].machine.is_online());
     world.people.iter_mut().for_each(|person| person.events.clear());
-    let hi = Body::Text("hi".into());
+    go_up(&mut world, alice);
+    become_durable(&mut world);
+    come_down(&mut world, alice, bob);
+    be_read(&mut world, alice, bob);
+    assert!(world.edge.reasons.is_empty() && !world.core.dropped);
+}
 
+/// Steps 1 to 8: from the client to the shard's call of logic.
+fn go_up(world: &mut World, alice: usize) {
     // 1 and 2: the client numbers the command and frames it; one masked text frame is on its way.
     world.say(alice, 7, "bob", "hi");
     world.run_client(alice);
@@ -63,7 +70,10 @@ fn alice_says_hi_to_bob() {
         (uid.as_str(), device.as_str(), peek.client_id, peek.kind),
         ("alice", "phone", 1, ClientKind::Submit)
     );
+}
 
+/// Steps 9 to 13: executed, committed, let go.
+fn become_durable(world: &mut World) {
     // 9 to 11: logic takes it into a batch and executes it; nothing is visible.
     world.read_shard();
     assert!(world.from_logic.is_empty());
@@ -85,7 +95,10 @@ fn alice_says_hi_to_bob() {
     let reply = decode_server(Codec::Proto, &packet).unwrap();
     assert_eq!((reply.client_id, reply.push_seq), (1, 0));
     assert!(matches!(reply.body, ServerBody::SubmitOk(ok) if ok.seq == 1));
+}
 
+/// Steps 14 and 15: numbered, addressed, written.
+fn come_down(world: &mut World, alice: usize, bob: usize) {
     // 14: the shard numbers and addresses; no call is open.
     world.read_logic();
     assert_eq!(world.shard.calls(), 0);
@@ -108,7 +121,11 @@ fn alice_says_hi_to_bob() {
         for_alice[2..].starts_with(br#"{"clientId":"1","submitOk":{"#)
             || for_alice[4..].starts_with(br#"{"clientId":"1","submitOk":{"#)
     );
+}
 
+/// Steps 16 to 18: answered, read, acknowledged.
+fn be_read(world: &mut World, alice: usize, bob: usize) {
+    let hi = Body::Text("hi".into());
     // 16: alice hears that it is done, and sees her message in its place; each once.
     world.read_edge(alice);
     world.run_client(alice);
@@ -130,5 +147,4 @@ fn alice_says_hi_to_bob() {
     world.run_client(bob);
     assert!(!world.people[bob].up.is_empty());
     world.settle();
-    assert!(world.edge.reasons.is_empty() && !world.core.dropped);
 }
