@@ -145,6 +145,18 @@ fn what_does_not_get_smaller_is_left_as_it_is() {
 }
 
 #[test]
+fn an_engine_goes_on_however_often_it_had_no_success() {
+    let mut deflater = Deflater::new();
+    let noise: Vec<u8> = noise().take(70_000).collect();
+    for window in Window::ALL {
+        for length in (0..500).chain([1 << 13, 1 << 15, 1 << 16, 70_000]) {
+            assert_eq!(deflater.deflate(&noise[..length], window), None, "{window:?} {length}");
+        }
+        assert_eq!(deflater.deflate(&[b'a'; 1000], window).map(foreign), Some(vec![b'a'; 1000]));
+    }
+}
+
+#[test]
 fn only_the_first_frame_of_a_message_says_that_it_is_compressed() {
     let ok = taken(
         WIDE,
