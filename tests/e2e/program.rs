@@ -29,8 +29,8 @@ impl Program {
         let said = Arc::new(Mutex::new(String::new()));
         let (lines, stdout) = channel();
         let (out, err) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
-        read(out, Arc::clone(&said), Some(lines));
-        read(err, Arc::clone(&said), None);
+        read(out, Arc::clone(&said), lines.clone(), true);
+        read(err, Arc::clone(&said), lines, false);
         Self { name, stdin: process.stdin.take(), process, stdout, said }
     }
 
@@ -69,7 +69,7 @@ impl Program {
         loop {
             match self.stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => rest.push(line),
-                // Its stdout is closed, which it does by ending.
+                // All its pipes are at their end, which it does by ending.
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("{} does not end", self.name),
             }
@@ -105,15 +105,16 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(kill.expect("a shell can be started").success());
 }
 
-/// Reads to the end, so that a full pipe never blocks the process.
-fn read(from: impl Read + Send + 'static, said: Arc<Mutex<String>>, lines: Option<Sender<String>>) {
+/// Reads to the end, so that a full pipe never blocks the process. The channel is held until then, too, though only the lines of stdout go there: so
+/// its end says that everything was read.
+fn read(from: impl Read + Send + 'static, said: Arc<Mutex<String>>, lines: Sender<String>, is_stdout: bool) {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut bytes = Vec::new();
         while from.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
             let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
             said.lock().expect("no thread panics while it holds this").extend([&line, "\n"]);
-            if let Some(lines) = &lines {
+            if is_stdout {
                 // With the test gone nobody wants it.
                 let _ = lines.send(line);
             }
