@@ -64,13 +64,14 @@ impl Inflater {
 
     /// Inflates all of `input` behind what is filled. Whether a last block ended exactly with it.
     fn run(&mut self, mut input: &[u8], limit: usize, filled: &mut usize) -> Result<bool, WsError> {
+        // One byte more than the limit is room enough to see that it is passed.
+        let most = limit.saturating_add(1);
         loop {
             if *filled == self.buffer.len() {
-                // One byte more than the limit is room enough to see that it is passed.
-                let room = (2 * *filled).max(FIRST_STEP).min(limit.saturating_add(1));
-                self.buffer.resize(room, 0);
+                self.buffer.resize((2 * *filled).max(FIRST_STEP).min(most), 0);
             }
-            let output = &mut self.buffer[*filled..];
+            let room = self.buffer.len().min(most);
+            let output = &mut self.buffer[*filled..room];
             let space = output.len();
             let (taken, made) = (self.engine.total_in(), self.engine.total_out());
             let status = self

@@ -268,6 +268,27 @@ proptest! {
     }
 
     #[test]
+    fn the_engines_remember_nothing_of_a_message(
+        messages in proptest::collection::vec((prose(), 0usize..8, any::<Option<proptest::sample::Index>>(), 0usize..5000), 1..8),
+    ) {
+        let (mut deflater, mut inflater) = (Deflater::new(), Inflater::new());
+        for (payload, window, broken, limit) in messages {
+            let window = Window::ALL[window];
+            let small = deflater.deflate(&payload, window).map(<[u8]>::to_vec);
+            let mut fresh = Deflater::new();
+            prop_assert_eq!(small.as_deref(), fresh.deflate(&payload, window));
+            let mut sent = small.unwrap_or(payload);
+            if let Some(at) = broken.filter(|_| !sent.is_empty()) {
+                let at = at.index(sent.len());
+                sent[at] ^= 0x10;
+                sent.truncate(sent.len() - at / 3);
+            }
+            let mut fresh = Inflater::new();
+            prop_assert_eq!(inflater.inflate(&sent, limit), fresh.inflate(&sent, limit));
+        }
+    }
+
+    #[test]
     fn no_bytes_break_the_inflater(bytes: Vec<u8>, limit in 0usize..10_000) {
         let mut inflater = Inflater::new();
         if let Ok(plain) = inflater.inflate(&bytes, limit) {
