@@ -44,6 +44,14 @@ settings::settings! {
         reactors: u32 [0..=64] = 0,
         /// From accept to the end of the first packet.
         handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
+        /// How long a client may take nothing of what waits for it, before it is closed.
+        stall_deadline: Duration ["100ms"..="10m"] = limits::STALL_DEADLINE,
+        /// Values of the Host header that are welcome in upgrade requests; none listed: all are.
+        hosts: Vec<String> = [],
+        /// Values of the Origin header that are welcome in upgrade requests; none listed: all are. Clients that send none always are.
+        origins: Vec<String> = [],
+        /// Paths at which clients are served; none listed: at all.
+        paths: Vec<String> = [],
         /// Bytes of one message. Only an echo may take more than 64 KiB.
         message_bytes: ByteSize ["8KiB"..="256MiB"] = ByteSize(limits::PACKET_BYTES_MAX),
         /// Fragments of one message, empty ones counted.

@@ -120,7 +120,6 @@ impl Gateway {
     /// A client that does not take its answers is not read from until it has.
     pub(crate) fn hold(&mut self, index: u32) {
         if let Some(conn) = self.table.get_mut(index) {
-            self.counts.blocked += 1;
             conn.waiting = true;
         }
     }

@@ -12,14 +12,17 @@ mod deflate;
 mod echo;
 mod links;
 mod machine;
+mod policy;
 mod receive;
 pub mod shell;
+mod stalls;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use config::Config;
 pub use machine::{Counts, Gateway, Mode, Settings};
+pub use policy::Policy;
 use proto::close::CloseReason;
 use proto::ids::ConnId;
 use std::net::SocketAddr;

@@ -2,6 +2,7 @@
 //! are spoken to in `links`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::close::CloseReason;
@@ -13,6 +14,8 @@ use proto::ws::{self, Opcode};
 
 use crate::deflate::{Deflate, send_compressed};
 use crate::links::Links;
+use crate::policy::Policy;
+use crate::stalls::Stalls;
 use crate::table::{Conn, Stage, Table};
 use crate::{Input, LinkError, Output};
 
@@ -29,7 +32,7 @@ pub enum Mode {
 }
 
 /// What a gateway is told at its birth.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What is done with messages.
     pub mode: Mode,
@@ -45,6 +48,10 @@ pub struct Settings {
     pub boot_epoch: u64,
     /// From accept to the end of the first packet.
     pub handshake_deadline: Duration,
+    /// How long a client may take nothing of what waits for it.
+    pub stall_deadline: Duration,
+    /// Which upgrade requests are welcome.
+    pub policy: Arc<Policy>,
 }
 
 /// What has happened so far. Plain numbers: the shell publishes them.
@@ -89,7 +96,9 @@ pub struct Gateway {
     pub(crate) limits: ws::Limits,
     /// There if compression may be negotiated.
     pub(crate) deflate: Option<Box<Deflate>>,
+    pub(crate) policy: Arc<Policy>,
     handshake_deadline: Duration,
+    stalls: Stalls,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
     handshakes: Fifo,
     /// Connections that are closing, oldest first.
@@ -99,16 +108,18 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway without connections that knows no shard yet.
     pub fn new(settings: Settings) -> Self {
-        let Settings { mode, limits, deflate, gateway, reactor, boot_epoch, handshake_deadline } = settings;
+        let Settings { gateway, reactor, .. } = settings;
         Self {
-            mode,
-            limits,
-            deflate: deflate.then(Box::default),
+            mode: settings.mode,
+            limits: settings.limits,
+            deflate: settings.deflate.then(Box::default),
             table: Table::new(gateway, reactor),
-            links: Links::new(gateway, reactor, boot_epoch),
+            links: Links::new(gateway, reactor, settings.boot_epoch),
             counts: Counts::default(),
             spare: Vec::new(),
-            handshake_deadline,
+            policy: settings.policy,
+            handshake_deadline: settings.handshake_deadline,
+            stalls: Stalls::new(settings.stall_deadline),
             handshakes: Fifo::default(),
             closings: Fifo::default(),
         }
@@ -170,10 +181,21 @@ impl Gateway {
             }
             Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
             Input::Gone { index, reason } => self.gone(index, reason, out),
-            Input::Blocked { index } if self.mode == Mode::Echo => self.hold(index),
-            Input::Blocked { index } => self.flow(index, true, out),
-            Input::Drained { index } if self.mode == Mode::Echo => self.read_on(index, out),
-            Input::Drained { index } => self.flow(index, false, out),
+            Input::Blocked { index } => {
+                self.counts.blocked += 1;
+                self.stalls.begin(now, index);
+                match self.mode {
+                    Mode::Echo => self.hold(index),
+                    Mode::Relay => self.flow(index, true, out),
+                }
+            }
+            Input::Drained { index } => {
+                self.stalls.end(index);
+                match self.mode {
+                    Mode::Echo => self.read_on(index, out),
+                    Mode::Relay => self.flow(index, false, out),
+                }
+            }
             Input::Connected { shard } => self.links.introduce(shard, &self.table, out),
             Input::Disconnected { shard } => self.links.disconnected(shard, out),
             Input::Backlog { shard, bytes } => self.links.backlog(shard, bytes, &mut self.table, out),
@@ -199,12 +221,20 @@ impl Gateway {
                 self.release(index, out);
             }
         }
+        while let Some(index) = self.stalls.overdue(now) {
+            self.gone(index, CloseReason::SlowReader, out);
+        }
         self.links.report_alive(now, out);
     }
 
     /// When [`Gateway::expire`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
-        let deadlines = [self.handshakes.next(), self.closings.next(), self.links.next_deadline()];
+        let deadlines = [
+            self.handshakes.next(),
+            self.closings.next(),
+            self.stalls.next_deadline(),
+            self.links.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -259,7 +289,6 @@ impl Gateway {
             return;
         };
         if blocked {
-            self.counts.blocked += 1;
             link::blocked(out.shard(shard), id);
         } else {
             link::writable(out.shard(shard), id);
@@ -309,6 +338,7 @@ impl Gateway {
 
     fn release(&mut self, index: u32, out: &mut impl Output) {
         out.close(index);
+        self.stalls.end(index);
         self.table.remove(index);
         if let Some(deflate) = &mut self.deflate {
             deflate.not_behind(index);

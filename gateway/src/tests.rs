@@ -4,6 +4,7 @@ mod compressed;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -90,6 +91,8 @@ impl World {
             reactor: 1,
             boot_epoch: 77,
             handshake_deadline: Duration::from_secs(10),
+            stall_deadline: Duration::from_secs(30),
+            policy: Arc::default(),
             deflate,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
@@ -371,6 +374,22 @@ fn a_client_that_reads_too_slowly_is_reported_then_closed() {
     world.hear(|out| link::downlink(out, [(id, &b""[..])].into_iter(), b"x"));
     assert_eq!(world.done.closed, [alice]);
     assert_eq!(world.frames(), [format!("closed {ALICE} slow_reader")]);
+}
+
+#[test]
+fn a_client_that_takes_nothing_for_too_long_is_closed() {
+    let mut world = World::linked();
+    let alice = world.alice();
+    world.tell(Input::Blocked { index: alice });
+    world.now.mono_ms = 29_999;
+    world.machine.expire(world.now, &mut world.done);
+    assert_eq!(world.done.closed, [0; 0]);
+    world.now.mono_ms = 30_000;
+    world.machine.expire(world.now, &mut world.done);
+    assert_eq!(
+        (&world.done.closed[..], world.done.ended.last()),
+        (&[alice][..], Some(&(alice, CloseReason::SlowReader)))
+    );
 }
 
 #[test]

@@ -78,6 +78,8 @@ const _: () =
 
 /// From accept to the end of the first packet.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of what waits for it.
+pub const STALL_DEADLINE: Duration = Duration::from_secs(30);
 /// Bytes waiting for one client that reads too slowly; then the connection is closed.
 pub const CLIENT_OUT_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes waiting for one state shard; at half of it the reactor stops reading from the clients of that shard's slots.

@@ -14,6 +14,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that the kernel may hold for us; it cuts this down to net.core.somaxconn.
 const BACKLOG: i32 = 65_535;
+/// How long sent bytes may stay unacknowledged by the other side's kernel before the connection is given up (tcp(7), TCP_USER_TIMEOUT): a client whose
+/// network is gone without a word does not stay for the quarter of an hour that retransmissions take.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long accepting rests when the process or the system has no descriptor or memory left.
 const REST: Duration = Duration::from_millis(100);
 
@@ -48,6 +51,9 @@ impl Listener {
         if address.is_ipv6() {
             socket.set_only_v6(false)?;
         }
+        // Connections inherit these two: no system call for each.
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         Ok(Self {
@@ -141,6 +147,19 @@ mod tests {
     fn two_listeners_share_a_port() {
         let (_, _first, address) = listener();
         assert_eq!(Listener::bind(address).unwrap().address().unwrap(), address);
+    }
+
+    #[test]
+    fn connections_inherit_what_the_listener_was_given() {
+        let (mut poller, mut listener, address) = listener();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        poller.turn(None, &mut Vec::new()).unwrap();
+        let accepted = listener.accept(Now::default(), 1, |stream, _| {
+            let socket = socket2::SockRef::from(&stream);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+            assert!(socket.tcp_nodelay().unwrap());
+        });
+        assert_eq!(accepted.taken, 1);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub enum Received {
 }
 
 impl Sockets {
-    /// Takes a connected stream in at `index`, which must be free, and registers it once for both interests.
+    /// Takes a connected stream in at `index`, which must be free, and registers it once for both interests. Its options are its listener's.
     pub fn adopt(
         &mut self,
         index: u32,
@@ -89,7 +89,6 @@ impl Sockets {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let index = index as usize;
         if index >= self.table.len() {

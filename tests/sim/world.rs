@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::wire::{Received, Transport, Wire};
@@ -13,7 +14,7 @@ use logic::{Device, LinkId, Logic};
 use proto::backend::{FromLogic, FromState, to_state};
 use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
-use proto::limits::{FRAGMENTS_MAX, HANDSHAKE_DEADLINE, PACKET_BYTES_MAX};
+use proto::limits::{FRAGMENTS_MAX, HANDSHAKE_DEADLINE, PACKET_BYTES_MAX, STALL_DEADLINE};
 use proto::packet::{Body, ClientBody, ClientPacket, Login, Submit, Target};
 use proto::rpc;
 use proto::time::Now;
@@ -435,6 +436,8 @@ fn new_gateway() -> Gateway {
         reactor: 0,
         boot_epoch: 1,
         handshake_deadline: HANDSHAKE_DEADLINE,
+        stall_deadline: STALL_DEADLINE,
+        policy: Arc::default(),
     })
 }
 

@@ -19,7 +19,7 @@ use reactor::clock::Clock;
 use reactor::listener::Listener;
 use reactor::wake::Mailbox;
 
-use crate::{Config, Settings};
+use crate::{Config, Policy, Settings};
 use counters::Counters;
 use worker::{Command, Worker};
 
@@ -39,6 +39,11 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
     let mut address = config.listen;
+    let policy = Arc::new(Policy {
+        hosts: config.hosts.clone(),
+        origins: config.origins.clone(),
+        paths: config.paths.clone(),
+    });
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
     for number in 0..count.min(proto::limits::REACTORS_MAX) {
@@ -52,6 +57,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             reactor: number as u8,
             boot_epoch,
             handshake_deadline: config.handshake_deadline,
+            stall_deadline: config.stall_deadline,
+            policy: Arc::clone(&policy),
         };
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));

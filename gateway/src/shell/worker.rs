@@ -73,10 +73,10 @@ impl Worker {
         let (mailbox, commands) = mailbox(poller.registry(), Token(MAILBOX), 16)?;
         listener.register(poller.registry(), Token(LISTENER))?;
         let mut worker = Self {
+            machine: Gateway::new(settings.clone()),
             settings,
             clock,
             poller,
-            machine: Gateway::new(settings),
             io: Io::default(),
             scratch: Scratch::new(SCRATCH_BYTES),
             listener: Some(listener),
@@ -88,7 +88,7 @@ impl Worker {
             shed: 0,
             stopping: false,
         };
-        if settings.mode == Mode::Relay {
+        if worker.settings.mode == Mode::Relay {
             worker.dial(1);
         }
         Ok((worker, mailbox))

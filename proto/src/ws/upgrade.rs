@@ -61,6 +61,10 @@ pub enum UpgradeError {
     Bad(&'static str),
     /// 400: none of the offered subprotocols is spoken here.
     NoSubprotocol,
+    /// 403: what about the request is not welcome here.
+    Forbidden(&'static str),
+    /// 404: nothing is served at this path.
+    NoSuchPath,
     /// 405: not GET.
     Method,
     /// 426: an HTTP request that asks for no WebSocket.
@@ -132,6 +136,8 @@ impl UpgradeError {
     pub fn respond(self, out: &mut Vec<u8>) {
         let (status, header) = match self {
             Self::Bad(_) | Self::NoSubprotocol => ("400 Bad Request", ""),
+            Self::Forbidden(_) => ("403 Forbidden", ""),
+            Self::NoSuchPath => ("404 Not Found", ""),
             Self::Method => ("405 Method Not Allowed", "Allow: GET\r\n"),
             Self::NotWebSocket => ("426 Upgrade Required", "Upgrade: websocket\r\n"),
             Self::Version => ("426 Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
@@ -148,7 +154,8 @@ impl UpgradeError {
 
     fn text(self) -> &'static str {
         match self {
-            Self::Bad(what) => what,
+            Self::Bad(what) | Self::Forbidden(what) => what,
+            Self::NoSuchPath => "nothing is served at this path",
             Self::NoSubprotocol => "no common subprotocol: holdfast.v1.proto and holdfast.v1.json are spoken",
             Self::Method => "method is not GET",
             Self::NotWebSocket => "this is a WebSocket endpoint",

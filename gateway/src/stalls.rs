@@ -1,0 +1,68 @@
+//! Clients that do not take what they are sent, and how long they may go on so. Owns the deadlines; what becomes of a client that is late is the machine's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proto::time::Now;
+
+/// The blocked clients of one reactor: few, so that the others pay nothing for them.
+#[derive(Debug)]
+pub(crate) struct Stalls {
+    patience: Duration,
+    deadline_of: BTreeMap<u32, u64>,
+    in_order: BTreeSet<(u64, u32)>,
+}
+
+impl Stalls {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { patience, deadline_of: BTreeMap::new(), in_order: BTreeSet::new() }
+    }
+
+    /// A client has become blocked.
+    pub(crate) fn begin(&mut self, now: Now, index: u32) {
+        self.end(index);
+        let deadline = now.after(self.patience);
+        self.deadline_of.insert(index, deadline);
+        self.in_order.insert((deadline, index));
+    }
+
+    /// It has taken everything, or is gone.
+    pub(crate) fn end(&mut self, index: u32) {
+        if let Some(deadline) = self.deadline_of.remove(&index) {
+            self.in_order.remove(&(deadline, index));
+        }
+    }
+
+    /// A client that has been blocked for too long; it is forgotten here.
+    pub(crate) fn overdue(&mut self, now: Now) -> Option<u32> {
+        let (_, index) = *self.in_order.first().filter(|(deadline, _)| *deadline <= now.mono_ms)?;
+        self.end(index);
+        Some(index)
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        self.in_order.first().map(|(deadline, _)| *deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(mono_ms: u64) -> Now {
+        Now { mono_ms, unix_ms: 0 }
+    }
+
+    #[test]
+    fn patience_begins_anew_with_each_stall_and_ends_with_it() {
+        let mut stalls = Stalls::new(Duration::from_millis(100));
+        stalls.begin(at(0), 1);
+        stalls.begin(at(10), 2);
+        stalls.end(1);
+        stalls.begin(at(50), 1);
+        assert_eq!(stalls.next_deadline(), Some(110));
+        assert_eq!(stalls.overdue(at(109)), None);
+        assert_eq!((stalls.overdue(at(150)), stalls.overdue(at(150))), (Some(2), Some(1)));
+        assert_eq!((stalls.overdue(at(999)), stalls.next_deadline()), (None, None));
+    }
+}
