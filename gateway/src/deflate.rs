@@ -109,6 +109,7 @@ impl Gateway {
         payload: &[u8],
         out: &mut impl Output,
     ) -> Result<usize, Ended> {
+        self.counts.inflated += 1;
         let limit = self.limits(index).message_bytes;
         let Some(mut deflate) = self.deflate.take() else {
             return self.ended(now, index, CloseReason::Internal, out);
@@ -134,11 +135,15 @@ impl Gateway {
             return Err(CloseReason::Internal);
         };
         let Deflate { inflater, deflater, .. } = &mut **deflate;
+        self.counts.inflated += 1;
         let plain = inflate(inflater, opcode, payload, self.limits.message_bytes)?;
-        match deflater.deflate(plain, window) {
-            Some(small) => out.send(index, &[frame::compressed_head(opcode, small.len()).as_slice(), small]),
-            None => out.send(index, &[frame::head(opcode, plain.len(), None).as_slice(), plain]),
-        };
+        if let Some(small) = deflater.deflate(plain, window) {
+            self.counts.deflated += 1;
+            self.counts.deflate_saved_bytes += (plain.len() - small.len()) as u64;
+            out.send(index, &[frame::compressed_head(opcode, small.len()).as_slice(), small]);
+        } else {
+            out.send(index, &[frame::head(opcode, plain.len(), None).as_slice(), plain]);
+        }
         Ok(plain.len())
     }
 }

@@ -73,6 +73,12 @@ pub struct Counts {
     pub downlinks: u64,
     /// Their bytes.
     pub downlink_bytes: u64,
+    /// Compressed messages that came from clients.
+    pub inflated: u64,
+    /// Compressed messages that were sent to clients.
+    pub deflated: u64,
+    /// Bytes that these had less.
+    pub deflate_saved_bytes: u64,
     /// Packets for connections that had gone.
     pub stale: u64,
     /// Heartbeats and pings that were answered here.
@@ -262,7 +268,11 @@ impl Gateway {
                         _ => None,
                     };
                     let waiting = match small {
-                        Some(small) => send_compressed(conn, id.index(), prefix, small, out),
+                        Some(small) => {
+                            self.counts.deflated += 1;
+                            self.counts.deflate_saved_bytes += (shared.len() - small.len()) as u64;
+                            send_compressed(conn, id.index(), prefix, small, out)
+                        }
                         None => send(conn, id.index(), &[prefix, shared], out),
                     };
                     self.counts.downlinks += 1;

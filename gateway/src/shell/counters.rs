@@ -31,6 +31,12 @@ reactor::counters! {
         counter downlinks = "holdfast_gateway_downlink_packets";
         /// Bytes of packets sent to clients.
         counter downlink_bytes = "holdfast_gateway_downlink_bytes";
+        /// Compressed messages that came from clients.
+        counter inflated = "holdfast_gateway_inflated_messages";
+        /// Compressed messages that were sent to clients.
+        counter deflated = "holdfast_gateway_deflated_messages";
+        /// Bytes that these had less.
+        counter deflate_saved_bytes = "holdfast_gateway_deflate_saved_bytes";
         /// Packets for connections that had gone.
         counter stale = "holdfast_gateway_stale_packets";
         /// Heartbeats and pings that were answered.
@@ -58,6 +64,9 @@ impl Counters {
             uplink_bytes,
             downlinks,
             downlink_bytes,
+            inflated,
+            deflated,
+            deflate_saved_bytes,
             stale,
             heartbeats,
             blocked,
@@ -75,6 +84,9 @@ impl Counters {
         self.uplink_bytes.set(*uplink_bytes);
         self.downlinks.set(*downlinks);
         self.downlink_bytes.set(*downlink_bytes);
+        self.inflated.set(*inflated);
+        self.deflated.set(*deflated);
+        self.deflate_saved_bytes.set(*deflate_saved_bytes);
         self.stale.set(*stale);
         self.heartbeats.set(*heartbeats);
         self.blocked.set(*blocked);

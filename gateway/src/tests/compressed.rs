@@ -142,7 +142,9 @@ fn a_fan_out_is_compressed_once_and_each_target_gets_what_it_can_read() {
     }
     let small = deflated(&shared);
     assert!(frames[0].ends_with(&small) && frames[1].ends_with(&small), "the same bytes for both");
-    assert_eq!(world.machine.counts().downlinks, 4);
+    let counts = *world.machine.counts();
+    assert_eq!((counts.downlinks, counts.deflated), (4, 3));
+    assert!(counts.deflate_saved_bytes > 3 * 1000);
 
     let short = &shared[..DEFLATED_BYTES_MIN - 1];
     world.hear(|out| link::downlink(out, [(full[0].1, &b""[..])].into_iter(), short));
