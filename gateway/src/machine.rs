@@ -104,7 +104,7 @@ pub struct Gateway {
     pub(crate) deflate: Option<Box<Deflate>>,
     pub(crate) policy: Arc<Policy>,
     handshake_deadline: Duration,
-    stalls: Stalls,
+    pub(crate) stalls: Stalls,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
     handshakes: Fifo,
     /// Connections that are closing, oldest first.
@@ -196,7 +196,9 @@ impl Gateway {
                 }
             }
             Input::Drained { index } => {
-                self.stalls.end(index);
+                if let Some(ping) = self.stalls.end(index) {
+                    self.pong(index, &ping, out);
+                }
                 match self.mode {
                     Mode::Echo => self.read_on(index, out),
                     Mode::Relay => self.flow(index, false, out),

@@ -216,9 +216,10 @@ impl Gateway {
                 self.packet(now, index, payload, out)
             }
             (Opcode::Ping, _) => {
-                self.counts.heartbeats += 1;
-                let head = ws::frame::head(Opcode::Pong, payload.len(), None);
-                let waiting = out.send(index, &[head.as_slice(), payload]);
+                if self.stalls.keep_ping(index, payload) {
+                    return Ok(());
+                }
+                let waiting = self.pong(index, payload, out);
                 self.check_reader(now, index, waiting, out)
             }
             (Opcode::Pong, _) => Ok(()),
@@ -231,6 +232,13 @@ impl Gateway {
             }
             _ => self.ended(now, index, CloseReason::WrongType, out),
         }
+    }
+
+    /// Answers a ping. Returns how many bytes now wait for the client.
+    pub(crate) fn pong(&mut self, index: u32, payload: &[u8], out: &mut impl Output) -> usize {
+        self.counts.heartbeats += 1;
+        let head = ws::frame::head(Opcode::Pong, payload.len(), None);
+        out.send(index, &[head.as_slice(), payload])
     }
 
     /// One packet of a client.

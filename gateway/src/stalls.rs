@@ -1,4 +1,5 @@
-//! Clients that do not take what they are sent, and how long they may go on so. Owns the deadlines; what becomes of a client that is late is the machine's.
+//! Clients that do not take what they are sent, and how long they may go on so. Owns the deadlines, and the one pong that each may be owed; what becomes of a client
+//! that is late is the machine's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,28 +10,44 @@ use proto::time::Now;
 #[derive(Debug)]
 pub(crate) struct Stalls {
     patience: Duration,
-    deadline_of: BTreeMap<u32, u64>,
+    of_client: BTreeMap<u32, Stall>,
     in_order: BTreeSet<(u64, u32)>,
+}
+
+#[derive(Debug)]
+struct Stall {
+    deadline: u64,
+    /// The payload of the latest ping. Pings that came before it go unanswered (RFC 6455 section 5.5.3 allows it), so that a flood of them fills no memory.
+    ping: Option<Box<[u8]>>,
 }
 
 impl Stalls {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, deadline_of: BTreeMap::new(), in_order: BTreeSet::new() }
+        Self { patience, of_client: BTreeMap::new(), in_order: BTreeSet::new() }
     }
 
     /// A client has become blocked.
     pub(crate) fn begin(&mut self, now: Now, index: u32) {
         self.end(index);
         let deadline = now.after(self.patience);
-        self.deadline_of.insert(index, deadline);
+        self.of_client.insert(index, Stall { deadline, ping: None });
         self.in_order.insert((deadline, index));
     }
 
-    /// It has taken everything, or is gone.
-    pub(crate) fn end(&mut self, index: u32) {
-        if let Some(deadline) = self.deadline_of.remove(&index) {
-            self.in_order.remove(&(deadline, index));
-        }
+    /// It has taken everything, or is gone. The ping that it is still owed an answer to.
+    pub(crate) fn end(&mut self, index: u32) -> Option<Box<[u8]>> {
+        let Stall { deadline, ping } = self.of_client.remove(&index)?;
+        self.in_order.remove(&(deadline, index));
+        ping
+    }
+
+    /// Keeps the ping of a blocked client in the place of an older one. Whether the client is blocked.
+    pub(crate) fn keep_ping(&mut self, index: u32, payload: &[u8]) -> bool {
+        let stall = self.of_client.get_mut(&index);
+        stall.is_some_and(|stall| {
+            stall.ping = Some(payload.into());
+            true
+        })
     }
 
     /// A client that has been blocked for too long; it is forgotten here.
@@ -58,7 +75,8 @@ mod tests {
         let mut stalls = Stalls::new(Duration::from_millis(100));
         stalls.begin(at(0), 1);
         stalls.begin(at(10), 2);
-        stalls.end(1);
+        assert!(stalls.keep_ping(1, b"a") && stalls.keep_ping(1, b"b") && !stalls.keep_ping(3, b"c"));
+        assert_eq!(stalls.end(1).as_deref(), Some(&b"b"[..]), "the latest");
         stalls.begin(at(50), 1);
         assert_eq!(stalls.next_deadline(), Some(110));
         assert_eq!(stalls.overdue(at(109)), None);

@@ -377,6 +377,19 @@ fn a_client_that_reads_too_slowly_is_reported_then_closed() {
 }
 
 #[test]
+fn a_flood_of_pings_from_a_client_that_does_not_read_earns_one_pong() {
+    let mut world = World::linked();
+    let alice = world.alice();
+    world.tell(Input::Blocked { index: alice });
+    for number in 0..1000u32 {
+        world.feed(alice, &masked(Opcode::Ping, &number.to_be_bytes()));
+    }
+    assert_eq!(world.sent(alice), b"");
+    world.tell(Input::Drained { index: alice });
+    assert_eq!(world.sent(alice), [b"\x8A\x04", &999u32.to_be_bytes()[..]].concat());
+}
+
+#[test]
 fn a_client_that_takes_nothing_for_too_long_is_closed() {
     let mut world = World::linked();
     let alice = world.alice();
