@@ -58,8 +58,8 @@ settings::settings! {
         fragments: u32 [1..=1_000_000] = limits::FRAGMENTS_MAX,
         /// Compress WebSocket messages (permessage-deflate) of clients that offer it: less traffic, more processor time.
         deflate: bool = false,
-        /// How long clients have to leave when the gateway is stopped.
-        shutdown_deadline: Duration ["0s"..="10m"] = Duration::from_secs(2),
+        /// When the gateway is stopped its clients are let go evenly over this time, so that they do not all come back at once.
+        drain: Duration ["0s"..="1h"] = Duration::from_secs(2),
     }
     check check
 }

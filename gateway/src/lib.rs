@@ -9,6 +9,7 @@
 
 mod config;
 mod deflate;
+mod drain;
 mod echo;
 mod links;
 mod machine;
@@ -26,6 +27,7 @@ pub use policy::Policy;
 use proto::close::CloseReason;
 use proto::ids::ConnId;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// What can happen to a gateway. Connections are named by their index in its table.
 #[derive(Debug)]
@@ -80,8 +82,11 @@ pub enum Input<'a> {
         /// How many.
         bytes: usize,
     },
-    /// Let every client go: this process ends.
-    Shutdown,
+    /// This process ends: let every client go, evenly over a time. Nobody is accepted any more.
+    Drain {
+        /// How long it may take.
+        within: Duration,
+    },
 }
 
 /// What a gateway wants done. The shell gathers it and does it at the end of the turn, in order for each connection and each shard.

@@ -13,6 +13,7 @@ use proto::time::Now;
 use proto::ws::{self, Opcode};
 
 use crate::deflate::{Deflate, send_compressed};
+use crate::drain::Drain;
 use crate::links::Links;
 use crate::policy::Policy;
 use crate::stalls::Stalls;
@@ -103,6 +104,7 @@ pub struct Gateway {
     /// There if compression may be negotiated.
     pub(crate) deflate: Option<Box<Deflate>>,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) drain: Option<Drain>,
     handshake_deadline: Duration,
     pub(crate) stalls: Stalls,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
@@ -124,6 +126,7 @@ impl Gateway {
             counts: Counts::default(),
             spare: Vec::new(),
             policy: settings.policy,
+            drain: None,
             handshake_deadline: settings.handshake_deadline,
             stalls: Stalls::new(settings.stall_deadline),
             handshakes: Fifo::default(),
@@ -207,9 +210,9 @@ impl Gateway {
             Input::Connected { shard } => self.links.introduce(shard, &self.table, out),
             Input::Disconnected { shard } => self.links.disconnected(shard, out),
             Input::Backlog { shard, bytes } => self.links.backlog(shard, bytes, &mut self.table, out),
-            Input::Shutdown => {
-                let all: Vec<u32> = self.table.iter().map(|(index, _)| index).collect();
-                all.into_iter().for_each(|index| self.end(now, index, CloseReason::GoingAway, out));
+            Input::Drain { within } => {
+                self.drain = Some(Drain::new(now, within, self.table.len()));
+                self.drain_on(now, out);
             }
         }
         Ok(())
@@ -232,6 +235,7 @@ impl Gateway {
         while let Some(index) = self.stalls.overdue(now) {
             self.gone(index, CloseReason::SlowReader, out);
         }
+        self.drain_on(now, out);
         self.links.report_alive(now, out);
     }
 
@@ -241,6 +245,7 @@ impl Gateway {
             self.handshakes.next(),
             self.closings.next(),
             self.stalls.next_deadline(),
+            self.drain.map(|drain| drain.next_deadline()),
             self.links.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()

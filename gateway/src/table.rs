@@ -156,6 +156,11 @@ impl Table {
             .map(|(i, conn)| (i as u32, conn))
     }
 
+    /// No index is as large as this.
+    pub(crate) fn capacity(&self) -> usize {
+        self.conns.len()
+    }
+
     /// How many connections there are.
     pub(crate) fn len(&self) -> usize {
         self.conns.len() - self.free.len()

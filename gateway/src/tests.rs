@@ -456,13 +456,28 @@ fn life_is_reported_once_a_second_and_only_if_there_was_any() {
 }
 
 #[test]
-fn a_shutdown_says_goodbye_to_everyone() {
+fn a_drain_says_goodbye_to_everyone_evenly_over_its_time() {
     let mut world = World::linked();
     let alice = world.alice();
-    let silent = world.accept();
-    world.tell(Input::Shutdown);
+    let silent: Vec<u32> = (0..3).map(|_| world.accept()).collect();
+    world.machine.expire(world.now, &mut world.done);
+    world.tell(Input::Drain { within: Duration::from_secs(4) });
+    assert_eq!((world.done.finished.len(), world.machine.next_deadline()), (0, Some(1000)));
+    for second in 1..=4 {
+        world.now.mono_ms = second * 1000;
+        world.machine.expire(world.now, &mut world.done);
+        assert_eq!(world.done.finished.len() as u64, second);
+    }
     assert_eq!(world.sent(alice), close_frame(CloseReason::GoingAway));
-    assert_eq!(world.done.finished, [alice, silent]);
+    assert_eq!(world.done.finished, [&[alice], &silent[..]].concat());
+}
+
+#[test]
+fn a_drain_without_time_says_goodbye_at_once() {
+    let mut world = World::linked();
+    let all = [world.alice(), world.accept()];
+    world.tell(Input::Drain { within: Duration::ZERO });
+    assert_eq!(world.done.finished, all);
 }
 
 fn echo_upgrade() -> Vec<u8> {

@@ -17,6 +17,9 @@ pub(super) fn pages(
     metrics.add(blocks.clone());
     move |request| match (request.method, request.path) {
         ("GET", "/healthz") => Response::text("ok\n"),
+        ("GET", "/readyz") if blocks.iter().any(|block| block.draining.get() > 0) => {
+            Response::unavailable("this gateway is letting its clients go\n")
+        }
         ("GET", "/readyz") if mode == Mode::Echo => Response::text("an echo needs no state server\n"),
         ("GET", "/readyz") => ready(&blocks),
         ("GET", "/metrics") => Response::metrics(metrics.text()),

@@ -13,6 +13,8 @@ reactor::counters! {
         gauge shards_up = "holdfast_gateway_shards_up";
         /// Shards there should be a link to, summed over the reactors; 0 until a state server has answered.
         gauge shards = "holdfast_gateway_shards";
+        /// Reactors that let their clients go because the gateway is stopping.
+        gauge draining = "holdfast_gateway_draining_reactors";
         /// Bytes that wait for clients.
         gauge client_queue_bytes = "holdfast_gateway_client_queue_bytes";
         /// Connections that were taken in.

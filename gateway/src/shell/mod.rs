@@ -62,13 +62,13 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         };
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));
-        let (state, patience) = (config.state, config.shutdown_deadline);
+        let (state, drain) = (config.state, config.drain);
         // The mailbox's waker belongs to the poller, which the thread makes itself: what a reactor uses it has opened.
         let (send, receive) = bounded(1);
         let thread = thread::Builder::new().name(format!("reactor-{number}")).spawn(move || {
             let (worker, mailbox) = Worker::new(settings, clock, listener, state, counters)?;
             drop(send.send(mailbox));
-            worker.run(patience)
+            worker.run(drain)
         })?;
         match receive.recv() {
             Ok(mailbox) => reactors.push((mailbox, thread)),
@@ -89,11 +89,11 @@ impl Running {
         vec![("listen", self.listen), ("admin", self.admin.address())]
     }
 
-    /// Lets all clients go, waits for them as long as the settings say, and ends the threads.
+    /// Takes nobody in any more, lets all clients go over the time that the settings say, and ends the threads.
     pub fn stop(self) -> std_io::Result<()> {
         for (mailbox, _) in &self.reactors {
             // A reactor that is gone needs no telling; how it went is told by its thread.
-            drop(mailbox.send(Command::Shutdown));
+            drop(mailbox.send(Command::Drain));
         }
         self.reactors.into_iter().try_for_each(|(_, thread)| join(thread))
     }

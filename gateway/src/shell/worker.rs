@@ -30,6 +30,9 @@ const READS_PER_TURN: u32 = 4;
 /// Reads of one link in one turn.
 const LINK_READS_PER_TURN: u32 = 16;
 
+/// How long the last of the clients that are asked to go may take.
+const LEAVING: Duration = Duration::from_secs(3);
+
 // Tokens: a connection's is its index and generation; those of other sources begin above.
 const LISTENER: usize = 1 << 40;
 const MAILBOX: usize = 2 << 40;
@@ -39,7 +42,7 @@ const LINKS: usize = 3 << 40;
 #[derive(Debug)]
 pub(super) enum Command {
     /// Let all clients go and end.
-    Shutdown,
+    Drain,
 }
 
 /// One reactor.
@@ -94,8 +97,8 @@ impl Worker {
         Ok((worker, mailbox))
     }
 
-    /// Turns until told to stop, and then until all clients have gone or `patience` is at its end.
-    pub(super) fn run(mut self, patience: Duration) -> io::Result<()> {
+    /// Turns until told to stop, and then until all clients have gone, to which they are asked evenly over `drain`; those that do not go are left.
+    pub(super) fn run(mut self, drain: Duration) -> io::Result<()> {
         let mut ready = Vec::with_capacity(EVENTS);
         let mut give_up_ms = None;
         loop {
@@ -111,7 +114,10 @@ impl Worker {
             self.counters.client_queue_bytes.set(self.io.sockets.queued() as u64);
             self.counters.publish(&self.machine, self.shed);
             if self.stopping {
-                let limit = *give_up_ms.get_or_insert(now.after(patience));
+                let limit = *give_up_ms.get_or_insert_with(|| {
+                    self.tell(now, Input::Drain { within: drain });
+                    now.after(drain + LEAVING)
+                });
                 if self.machine.connections() == 0 || now.mono_ms >= limit {
                     return Ok(());
                 }
@@ -130,7 +136,7 @@ impl Worker {
     fn handle(&mut self, event: Ready, now: Now) {
         match event.token.0 {
             LISTENER => self.accept(now),
-            MAILBOX => self.obey(now),
+            MAILBOX => self.obey(),
             link if link >= LINKS => self.hear((link - LINKS) as u32, event, now),
             conn => self.serve(event, conn as u32 & 0xFF_FFFF, now),
         }
@@ -160,11 +166,11 @@ impl Worker {
         }
     }
 
-    fn obey(&mut self, now: Now) {
-        while let Ok(Command::Shutdown) = self.commands.try_recv() {
+    fn obey(&mut self) {
+        while let Ok(Command::Drain) = self.commands.try_recv() {
             self.stopping = true;
             self.listener = None;
-            self.tell(now, Input::Shutdown);
+            self.counters.draining.set(1);
         }
     }
 
