@@ -56,7 +56,8 @@ def main():
         wanted = expected_of(name, expected)
         if found != wanted:
             wrong.append("%s: %s, expected: %s" % (name, found, wanted))
-    print("\n".join(wrong))
+    for line in wrong:
+        print(line)
     print("%s: %d of %d cases OK, %d as expected, %d wrong" % (
         expected_path, passed, len(entries), len(entries) - passed - len(wrong), len(wrong)))
     return 1 if wrong else 0

@@ -29,6 +29,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts all three and waits until they are ready. Clients may connect at once: their logins wait for what is not linked yet.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with more settings for the gateway.
+    pub(crate) fn start_with(for_gateway: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = folder.path().join("key");
         std::fs::write(&key, SECRET).expect("the temporary folder can be written");
@@ -43,7 +48,8 @@ impl Cluster {
         let state = Server::start("state", [state, vec![("shards", "2".into())]].concat());
         let behind = ("state", state.address("listen").to_string());
         let gateway = vec![("listen", any.clone()), ("admin", any), behind, ("reactors", "2".into())];
-        let gateway = Server::start("gateway", gateway);
+        let more = for_gateway.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let gateway = Server::start("gateway", gateway.into_iter().chain(more).collect());
         Self { gateway, state, logic, folder }
     }
 

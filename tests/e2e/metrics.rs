@@ -23,10 +23,22 @@ pub(crate) fn metric(admin: SocketAddr, name: &str) -> u64 {
 /// # Panics
 /// When it does not come to it in time.
 pub(crate) fn await_metric(admin: SocketAddr, name: &str, expected: u64) {
+    wait(admin, name, &expected.to_string(), |value| value == expected);
+}
+
+/// Waits until the number is larger than it was.
+///
+/// # Panics
+/// When it does not become so in time.
+pub(crate) fn await_more(admin: SocketAddr, name: &str, than: u64) {
+    wait(admin, name, &format!("more than {than}"), |value| value > than);
+}
+
+fn wait(admin: SocketAddr, name: &str, expected: &str, is_expected: impl Fn(u64) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let value = metric(admin, name);
-        if value == expected {
+        if is_expected(value) {
             return;
         }
         assert!(Instant::now() < deadline, "{name} stays at {value} and does not come to {expected}");
