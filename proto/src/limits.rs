@@ -86,7 +86,7 @@ pub const CLIENT_OUT_BYTES_MAX: usize = 1024 * 1024;
 pub const SHARD_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often a reactor tells a shard which connections were alive.
 pub const ALIVE_REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// A packet to a client that negotiated compression is compressed from this many bytes on: below, it fits one segment of the network as it is.
+/// A packet to a client that negotiated compression is compressed from this many bytes on: below, little is gained.
 pub const DEFLATED_BYTES_MIN: usize = 512;
 /// What compressed messages in one read of a client may come to before the rest of that read is put off: as much as a plain read.
 pub const INFLATED_BYTES_PER_READ: usize = 256 * 1024;
