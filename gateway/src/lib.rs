@@ -115,8 +115,8 @@ pub trait Output {
     /// The frames that go to a shard: append.
     fn shard(&mut self, shard: u32) -> &mut Vec<u8>;
 
-    /// There are so many shards: keep a link to each, connected anew.
-    fn shards(&mut self, count: u32);
+    /// There are so many shards: keep a link to each; connect those that there are anew, too, or keep them.
+    fn shards(&mut self, count: u32, anew: bool);
 
     /// For the log: a connection has ended. `conn` is `None` if it never had a name.
     fn ended(&mut self, index: u32, conn: Option<ConnId>, reason: CloseReason);

@@ -133,12 +133,15 @@ impl Links {
             return Err(LinkError::Body("welcome"));
         }
         if welcome.shard_count as usize != self.shards.len() {
-            // The slots have other owners now: every link is made anew, and whoever waited asks again.
+            // If there were others, the slots have other owners now: every link is made anew, and whoever waited asks again.
+            let anew = !self.shards.is_empty();
             let mut waiting: Vec<u32> = self.shards.drain(..).flat_map(|shard| shard.waiting).collect();
             self.shards.resize_with(welcome.shard_count as usize, Shard::default);
-            out.shards(welcome.shard_count);
+            out.shards(welcome.shard_count, anew);
             resume(&mut waiting, table, out);
-            return Ok(());
+            if anew {
+                return Ok(());
+            }
         }
         let state = &mut self.shards[shard as usize];
         (state.up, state.congested) = (true, false);

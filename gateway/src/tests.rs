@@ -67,7 +67,7 @@ impl Output for Done {
         self.frames.resize_with(wanted, Vec::new);
         &mut self.frames[shard as usize]
     }
-    fn shards(&mut self, count: u32) {
+    fn shards(&mut self, count: u32, _: bool) {
         self.frames = vec![Vec::new(); count as usize];
     }
     fn ended(&mut self, index: u32, _: Option<ConnId>, reason: CloseReason) {
@@ -102,7 +102,6 @@ impl World {
     /// With its one shard up.
     fn linked() -> Self {
         let mut world = Self::new();
-        world.link();
         world.link();
         world.frames();
         world
@@ -426,6 +425,20 @@ fn while_the_shard_is_away_logins_wait_and_open_connections_go_on() {
     assert_eq!(frames[1], format!("live {:?} true", [(id, json)]));
     assert_eq!(frames[2], format!("uplink {ALICE} held"));
     assert!(frames[3].starts_with(&format!("open g5.r1.s{}.1#0", Slot::of("bob").0)), "{frames:?}");
+}
+
+#[test]
+fn with_another_number_of_shards_every_link_is_made_anew() {
+    let mut world = World::linked();
+    let alice = world.alice();
+    assert_eq!(world.machine.shards(), (1, 1));
+    world.tell(Input::Connected { shard: 0 });
+    world.hear(|out| link::welcome(out, Welcome { shard: 0, shard_count: 2, boot_epoch: 2 }));
+    assert_eq!(world.machine.shards(), (0, 2));
+    world.tell(Input::Connected { shard: 0 });
+    let id = world.machine.table.name(alice, world.machine.table.get(alice).unwrap());
+    let json = Form { codec: Codec::Json, tcp: false };
+    assert_eq!(world.frames()[1], format!("live {:?} true", [(id, json)]), "slot 956 is shard 0's");
 }
 
 #[test]

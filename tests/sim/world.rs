@@ -54,7 +54,6 @@ pub(crate) struct Edge {
     resumed: Vec<u32>,
     /// Frames for the shard that it has not read.
     pub(crate) frames: Vec<Vec<u8>>,
-    shards: Option<u32>,
     pub(crate) reasons: Vec<CloseReason>,
 }
 
@@ -220,15 +219,10 @@ impl World {
     /// The gateway reads what the shard has written.
     pub(crate) fn read_state(&mut self) -> bool {
         let frames = std::mem::take(&mut self.core.gateway);
-        let moved = for_each_frame(&frames, |kind, body| {
+        for_each_frame(&frames, |kind, body| {
             let input = gateway::Input::FromState { shard: 0, kind, body };
             self.gateway.handle(self.now, input, &mut self.edge).unwrap();
-        });
-        if self.edge.shards.take().is_some() {
-            self.shard.handle(self.now, state::Input::GatewayDown(LINK), &mut self.core);
-            self.connect_gateway();
-        }
-        moved
+        })
     }
 
     /// A client reads what the gateway has sent to it.
@@ -487,9 +481,8 @@ impl gateway::Output for Edge {
         self.frames.resize_with(wanted, Vec::new);
         &mut self.frames[shard as usize]
     }
-    fn shards(&mut self, count: u32) {
-        self.shards = Some(count);
-        self.frames = vec![Vec::new(); count as usize];
+    fn shards(&mut self, count: u32, anew: bool) {
+        assert_eq!((count, anew), (1, false), "there is one shard from the first");
     }
     fn ended(&mut self, _: u32, _: Option<ConnId>, reason: CloseReason) {
         self.reasons.push(reason);

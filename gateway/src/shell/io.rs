@@ -18,8 +18,8 @@ pub(super) struct Io {
     pub(super) resumed: Vec<u32>,
     /// What [`Output::consumed`] said of the input at hand.
     pub(super) consumed: usize,
-    /// How many shards there are, if that has just been learnt.
-    pub(super) shards: Option<u32>,
+    /// How many shards there are, if that has just been learnt, and whether all links are to be made anew.
+    pub(super) shards: Option<(u32, bool)>,
 }
 
 impl Output for Io {
@@ -60,10 +60,12 @@ impl Output for Io {
         &mut self.frames[shard as usize]
     }
 
-    fn shards(&mut self, count: u32) {
-        self.shards = Some(count);
-        // The machine may write for the new shards in this very turn; for those that are gone nothing more is sent.
-        self.frames.iter_mut().for_each(Vec::clear);
+    fn shards(&mut self, count: u32, anew: bool) {
+        self.shards = Some((count, anew));
+        // The machine may write for the new shards in this very turn; what was for the old ones is void.
+        if anew {
+            self.frames.iter_mut().for_each(Vec::clear);
+        }
         self.frames.resize_with(count as usize, Vec::new);
     }
 

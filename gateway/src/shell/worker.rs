@@ -92,7 +92,7 @@ impl Worker {
             stopping: false,
         };
         if worker.settings.mode == Mode::Relay {
-            worker.dial(1);
+            worker.dial(1, true);
         }
         Ok((worker, mailbox))
     }
@@ -230,9 +230,17 @@ impl Worker {
                 if let Err(error) = self.machine.handle(now, input, &mut self.io) {
                     return self.lose(shard, &error, now);
                 }
+                if self.io.shards.is_some() {
+                    break;
+                }
             }
-            if let Some(count) = self.io.shards.take() {
-                return self.dial(count);
+            if let Some((count, anew)) = self.io.shards.take() {
+                self.dial(count, anew);
+                if anew {
+                    // This link is no more, whatever else it had to say.
+                    return;
+                }
+                continue;
             }
             if filled == Filled::Drained {
                 return self.dialers[shard as usize].proved();
@@ -241,13 +249,17 @@ impl Worker {
         self.poller.again(event.token);
     }
 
-    /// Begins anew with links to so many shards.
-    fn dial(&mut self, count: u32) {
+    /// Sees to it that there is a link to each of so many shards.
+    fn dial(&mut self, count: u32, anew: bool) {
         let Settings { gateway, reactor, boot_epoch, .. } = self.settings;
         let seed = boot_epoch ^ u64::from(gateway) << 32 ^ u64::from(reactor) << 24;
         let dialer =
             |shard| Dialer::new(self.state, Token(LINKS + shard as usize), seed ^ u64::from(shard) << 48);
-        self.dialers = (0..count).map(dialer).collect();
+        if anew {
+            self.dialers.clear();
+        }
+        let kept = self.dialers.len() as u32;
+        self.dialers.extend((kept..count).map(dialer));
         self.io.frames.resize_with(count as usize, Vec::new);
     }
 
