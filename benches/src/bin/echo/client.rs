@@ -74,10 +74,13 @@ impl Messages {
 pub(crate) fn run(server: &Server, protocol: Protocol, cell: Cell, time: Duration) -> io::Result<Outcome> {
     let mut poll = Poll::new()?;
     let messages = Messages::new(protocol, cell);
-    let mut conns = connect(server, protocol, cell, &poll)?;
-    for conn in &mut conns {
-        conn.unsent = messages.wire.len();
+    let mut conns = Vec::with_capacity(cell.connections);
+    for (number, stream) in connect(server, protocol, cell.connections)?.into_iter().enumerate() {
+        let mut stream = TcpStream::from_std(stream);
+        poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+        let mut conn = Conn { stream, partial: 0, unsent: messages.wire.len(), sent_at: Instant::now() };
         conn.send(&messages)?;
+        conns.push(conn);
     }
     let mut events = Events::with_capacity(1024);
     let mut buffer = vec![0; 1 << 20];
@@ -123,10 +126,14 @@ pub(crate) fn run(server: &Server, protocol: Protocol, cell: Cell, time: Duratio
     }
 }
 
-/// Opens all connections, with their handshakes done.
-fn connect(server: &Server, protocol: Protocol, cell: Cell, poll: &Poll) -> io::Result<Vec<Conn>> {
-    (0..cell.connections)
-        .map(|number| {
+/// Opens connections, one after the other, with their handshakes done.
+pub(crate) fn connect(
+    server: &Server,
+    protocol: Protocol,
+    connections: usize,
+) -> io::Result<Vec<std::net::TcpStream>> {
+    (0..connections)
+        .map(|_| {
             let mut stream = std::net::TcpStream::connect(server.address)?;
             match protocol {
                 Protocol::Bare => {}
@@ -135,9 +142,7 @@ fn connect(server: &Server, protocol: Protocol, cell: Cell, poll: &Poll) -> io::
             }
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
-            poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
-            Ok(Conn { stream, partial: 0, unsent: 0, sent_at: Instant::now() })
+            Ok(stream)
         })
         .collect()
 }

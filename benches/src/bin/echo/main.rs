@@ -9,12 +9,15 @@ mod client;
 mod server;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 
 use client::{Outcome, Protocol};
 use server::Server;
+
+/// The gateway remembers a deadline for each connection until it is past.
+const HANDSHAKES_OVER: Duration = Duration::from_secs(11);
 
 /// Compares echo servers by the CPU time they spend on a message.
 #[derive(Parser)]
@@ -35,6 +38,9 @@ struct Options {
     /// Measured time of a run, in seconds.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// Measure instead what so many idle connections cost each server in memory.
+    #[arg(long)]
+    idle: Option<usize>,
 }
 
 /// A cell of the grid.
@@ -49,6 +55,9 @@ fn main() -> io::Result<()> {
     let options = Options::parse();
     reactor::sys::raise_open_files()?;
     reactor::sys::pin_to_core(1)?;
+    if let Some(connections) = options.idle {
+        return options.servers.iter().try_for_each(|name| idle(name, connections));
+    }
     println!(
         "CPU µs a message: median (min to max) of {} runs of {} s; × is to the first server, from the medians",
         options.repeats, options.seconds
@@ -74,13 +83,32 @@ fn parse(text: &str) -> Option<Cell> {
 }
 
 fn run(name: &str, cell: Cell, time: Duration) -> io::Result<Outcome> {
-    let server = Server::start(name)?;
-    let protocol = match name {
+    client::run(&Server::start(name)?, protocol_of(name), cell, time)
+}
+
+fn protocol_of(name: &str) -> Protocol {
+    match name {
         "floor" => Protocol::Bare,
         "holdfast-tcp" => Protocol::Tcp,
         _ => Protocol::WebSocket,
-    };
-    client::run(&server, protocol, cell, time)
+    }
+}
+
+/// What established connections that say nothing add to a server's resident memory, once its handshake deadlines are over.
+fn idle(name: &str, connections: usize) -> io::Result<()> {
+    let server = Server::start(name)?;
+    drop(client::connect(&server, protocol_of(name), 100)?);
+    let before = server.resident_bytes()?;
+    let began = Instant::now();
+    let held = client::connect(&server, protocol_of(name), connections)?;
+    let rate = connections as f64 / began.elapsed().as_secs_f64();
+    std::thread::sleep(HANDSHAKES_OVER);
+    drop(client::connect(&server, protocol_of(name), 1)?);
+    let each = (server.resident_bytes()? as f64 - before as f64) / held.len() as f64;
+    println!(
+        "{name:<20} {each:8.1} bytes a connection at {connections}, accepted at {rate:.0}/s from one client"
+    );
+    Ok(())
 }
 
 fn report(cell: &str, servers: &[String], outcomes: &mut [Vec<Outcome>]) {

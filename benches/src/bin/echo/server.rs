@@ -40,6 +40,14 @@ impl Server {
         }
     }
 
+    /// Its resident memory.
+    pub(crate) fn resident_bytes(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+    }
+
     /// CPU time of all its threads so far, in nanoseconds: exact, not in ticks.
     pub(crate) fn cpu_nanos(&self) -> io::Result<u64> {
         let mut sum = 0;
