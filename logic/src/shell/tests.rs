@@ -1,3 +1,5 @@
+//! The server over real sockets: a test in the place of a state shard, and files that outlive a restart.
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

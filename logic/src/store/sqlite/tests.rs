@@ -1,3 +1,5 @@
+//! What only the store on disk can get wrong: its files, its lock, its schema and what a reopening finds.
+
 use std::path::Path;
 
 use super::*;
