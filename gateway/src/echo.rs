@@ -139,8 +139,12 @@ impl Answers<'_> {
     fn message(&mut self, header: Header, payload: Range<usize>) -> Result<(), WsError> {
         let start = self.head(header.opcode, payload.len());
         let end = start + payload.len();
-        let ascii = mask::apply_and_move(self.bytes, payload, start, header.mask.unwrap_or_default());
-        if header.opcode == Opcode::Text && !ascii && !ws::is_utf8(&self.bytes[start..end]) {
+        let key = header.mask.unwrap_or_default();
+        if header.opcode == Opcode::Binary {
+            mask::apply_and_move::<false>(self.bytes, payload, start, key);
+        } else if !mask::apply_and_move::<true>(self.bytes, payload, start, key)
+            && !ws::is_utf8(&self.bytes[start..end])
+        {
             return Err(WsError::Utf8);
         }
         self.end = end;

@@ -152,7 +152,7 @@ proptest! {
         let mut expected = bytes[start..end].to_vec();
         mask::apply(&mut expected, key, 0);
         let mut moved = bytes.clone();
-        let ascii = mask::apply_and_move(&mut moved, start..end, to, key);
+        let ascii = mask::apply_and_move::<true>(&mut moved, start..end, to, key);
         prop_assert_eq!(ascii, expected.is_ascii());
         prop_assert_eq!(&moved[to..to + expected.len()], &expected[..]);
         prop_assert_eq!(&moved[..to], &bytes[..to]);
