@@ -16,6 +16,9 @@ const CONGESTED_BYTES: usize = SHARD_OUT_BYTES_MAX / 2;
 /// … until it has come down to this.
 const RELIEVED_BYTES: usize = CONGESTED_BYTES / 4;
 
+/// So few entries that mean nobody are not worth the clearing.
+const LEFT_MIN: usize = 1024;
+
 /// All shards of the state server.
 #[derive(Debug)]
 pub(crate) struct Links {
@@ -25,6 +28,8 @@ pub(crate) struct Links {
     shards: Vec<Shard>,
     /// Connections whose first packet waits until all shards are up.
     newcomers: Vec<u32>,
+    /// Connections that ended while they waited: so many entries of the lists mean nobody.
+    left: usize,
     report_due_ms: u64,
 }
 
@@ -41,7 +46,15 @@ struct Shard {
 
 impl Links {
     pub(crate) fn new(gateway: u16, reactor: u8, boot_epoch: u64) -> Self {
-        Self { gateway, reactor, boot_epoch, shards: Vec::new(), newcomers: Vec::new(), report_due_ms: 0 }
+        Self {
+            gateway,
+            reactor,
+            boot_epoch,
+            shards: Vec::new(),
+            newcomers: Vec::new(),
+            left: 0,
+            report_due_ms: 0,
+        }
     }
 
     /// The shard that owns a slot; `None` before the first welcome.
@@ -80,6 +93,28 @@ impl Links {
         if !std::mem::replace(&mut conn.waiting, true) {
             self.newcomers.push(index);
         }
+    }
+
+    /// A connection has ended while it waited. The lists are cleared of such now and then, or clients that come and go while a shard is away would make them
+    /// grow for ever.
+    pub(crate) fn left(&mut self, table: &Table) {
+        self.left += 1;
+        if self.left <= table.len().max(LEFT_MIN) {
+            return;
+        }
+        self.left = 0;
+        let lists = self.shards.iter_mut().map(|shard| &mut shard.waiting);
+        for list in lists.chain([&mut self.newcomers]) {
+            list.sort_unstable();
+            list.dedup();
+            list.retain(|index| table.get(*index).is_some_and(|conn| conn.waiting));
+        }
+    }
+
+    /// Entries of all lists of those who wait.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> usize {
+        self.newcomers.len() + self.shards.iter().map(|shard| shard.waiting.len()).sum::<usize>()
     }
 
     /// Takes note that a connection has shown life.

@@ -356,7 +356,11 @@ impl Gateway {
     fn release(&mut self, index: u32, out: &mut impl Output) {
         out.close(index);
         self.stalls.end(index);
+        let waited = self.table.get(index).is_some_and(|conn| conn.waiting);
         self.table.remove(index);
+        if waited {
+            self.links.left(&self.table);
+        }
         if let Some(deflate) = &mut self.deflate {
             deflate.not_behind(index);
         }

@@ -428,6 +428,20 @@ fn while_the_shard_is_away_logins_wait_and_open_connections_go_on() {
 }
 
 #[test]
+fn clients_that_come_and_go_while_the_shard_is_away_leave_nothing_behind() {
+    let mut world = World::linked();
+    world.tell(Input::Disconnected { shard: 0 });
+    let bytes = [upgrade("holdfast.v1.json"), text(&login(Codec::Json, "alice"))].concat();
+    for _ in 0..5000 {
+        let index = world.accept();
+        world.feed(index, &bytes);
+        assert_eq!(world.machine.appetite(index), 0);
+        world.tell(Input::Gone { index, reason: CloseReason::PeerReset });
+    }
+    assert!(world.machine.links.entries() <= 1025, "{}", world.machine.links.entries());
+}
+
+#[test]
 fn with_another_number_of_shards_every_link_is_made_anew() {
     let mut world = World::linked();
     let alice = world.alice();
