@@ -13,7 +13,7 @@ use crate::token::{KeySpec, Keys};
 ::settings::settings! {
     /// What the state server is told by its operator.
     pub struct Config in "state" {
-        /// Address for the gateways' links.
+        /// Address for the gateways' links. A loopback address: whoever reaches it may speak for any gateway.
         listen: SocketAddr = "127.0.0.1:7410",
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7411",
@@ -88,6 +88,10 @@ impl Setting for KeySpec {
 /// What no single value can tell; among it, what is in the files of the keys.
 fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
     let mut mistakes = Vec::new();
+    if !config.listen.ip().is_loopback() {
+        mistakes
+            .push(("listen", "is no loopback address: whoever reaches it may speak for any gateway".into()));
+    }
     if config.token_keys.is_empty() {
         mistakes.push(("token_keys", "is empty: nobody could log in".into()));
     }
@@ -131,6 +135,12 @@ mod tests {
     fn a_key_is_all_that_must_be_said() {
         let config = load(&[("token_keys", KEY)]).unwrap();
         assert_eq!((config.token_keys[0].show(), config.uplink_window), (KEY.to_owned(), 64));
+    }
+
+    #[test]
+    fn the_links_are_not_offered_to_the_world() {
+        let told = load(&[("token_keys", KEY), ("listen", "0.0.0.0:7410")]).unwrap_err();
+        assert!(told.contains("is no loopback address"), "{told}");
     }
 
     #[test]
