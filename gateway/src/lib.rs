@@ -29,6 +29,13 @@ use proto::ids::ConnId;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// By which listener a connection came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The one for clients: the first bytes tell the protocol.
+    Clients,
+}
+
 /// What can happen to a gateway. Connections are named by their index in its table.
 #[derive(Debug)]
 pub enum Input<'a> {

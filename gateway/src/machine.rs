@@ -2,6 +2,7 @@
 //! are spoken to in `links`.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::links::Links;
 use crate::policy::Policy;
 use crate::stalls::Stalls;
 use crate::table::{Conn, Stage, Table};
-use crate::{Input, LinkError, Output};
+use crate::{Door, Input, LinkError, Output};
 
 /// How long a client may take to see the end of its connection, before the socket is closed under it.
 const LINGER: Duration = Duration::from_secs(2);
@@ -149,8 +150,11 @@ impl Gateway {
         self.links.up()
     }
 
-    /// Takes a new connection in. Its index and generation, or `None` if the table is full.
-    pub fn accept(&mut self, now: Now) -> Option<(u32, u16)> {
+    /// Takes in a new connection from `peer`, by `door`: its index and generation, or `None` if it must be closed at once.
+    pub fn accept(&mut self, now: Now, _peer: SocketAddr, door: Door) -> Option<(u32, u16)> {
+        match door {
+            Door::Clients => {}
+        }
         let Some((index, conn)) = self.table.insert() else {
             self.counts.turned_away += 1;
             return None;

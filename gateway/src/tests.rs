@@ -17,7 +17,7 @@ use proto::time::Now;
 use proto::ws::{Limits, Opcode, frame, request};
 use proto::{rpc, tcp};
 
-use crate::{Gateway, Input, Mode, Output, Settings};
+use crate::{Door, Gateway, Input, Mode, Output, Settings};
 
 /// One shard that is up, and whatever the machine wants done.
 struct World {
@@ -124,7 +124,7 @@ impl World {
     }
 
     fn accept(&mut self) -> u32 {
-        self.machine.accept(self.now).unwrap().0
+        self.machine.accept(self.now, "192.0.2.1:9".parse().unwrap(), Door::Clients).unwrap().0
     }
 
     /// Feeds bytes as a shell would, in pieces of `size`, keeping what is not consumed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use client::wire::{Received, Transport, Wire};
 use client::{Command, Event, Machine};
-use gateway::{Gateway, Mode};
+use gateway::{Door, Gateway, Mode};
 use logic::store::memory::MemoryStore;
 use logic::{Device, LinkId, Logic};
 use proto::backend::{FromLogic, FromState, to_state};
@@ -25,6 +25,8 @@ use state::{GatewayLink, Shard};
 const SECRET: &[u8] = b"a secret of thirty-two bytes ...";
 const AUDIENCE: &str = "holdfast";
 const LINK: GatewayLink = GatewayLink(1);
+/// Where everybody comes from.
+const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
 /// Everything.
 pub(crate) struct World {
@@ -354,7 +356,7 @@ impl World {
         let now = self.now;
         match wanted {
             client::Output::Dial => {
-                let (index, _) = self.gateway.accept(now).unwrap();
+                let (index, _) = self.gateway.accept(now, SocketAddr::from(PEER), Door::Clients).unwrap();
                 // Whoever had it before reads to the end of a socket of their own.
                 if let Some(before) = self.people.iter().position(|person| person.index == Some(index)) {
                     self.read_edge(before);
@@ -474,7 +476,7 @@ impl gateway::Output for Edge {
         self.resumed.push(index);
     }
     fn peer(&mut self, _: u32) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], 9))
+        SocketAddr::from(PEER)
     }
     fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
         let wanted = self.frames.len().max(shard as usize + 1);

@@ -19,7 +19,7 @@ use reactor::wake::{Mailbox, mailbox};
 
 use super::counters::Counters;
 use super::io::Io;
-use crate::{Gateway, Input, LinkError, Mode, Settings};
+use crate::{Door, Gateway, Input, LinkError, Mode, Settings};
 
 /// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
 const EVENTS: usize = 1024;
@@ -147,7 +147,7 @@ impl Worker {
         let (machine, sockets, poller) = (&mut self.machine, &mut self.io.sockets, &self.poller);
         let mut broken = Vec::new();
         let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
-            let Some((index, generation)) = machine.accept(now) else { return };
+            let Some((index, generation)) = machine.accept(now, peer, Door::Clients) else { return };
             let token = Token(usize::from(generation) << 24 | index as usize);
             if let Err(error) = sockets.adopt(index, stream, poller.registry(), token) {
                 tracing::debug!(%peer, %error, "cannot take a connection in");
