@@ -1,5 +1,6 @@
 //! How a command ends badly: [`Failure`]. Owns the exit codes and what goes to stderr; leaves the words to whoever failed.
 
+use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -16,19 +17,29 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Something that did not work, and why.
-    pub(crate) fn runtime(what: &str, why: impl std::fmt::Display) -> Self {
+    pub(crate) fn runtime(what: &str, why: impl fmt::Display) -> Self {
         Self::Runtime(format!("{what}: {why}"))
     }
 
     /// Tells the user, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let (code, text) = match self {
-            Self::Runtime(text) => (1, format!("holdfast: {text}")),
-            Self::Usage(text) => (2, format!("error: {text}")),
-            Self::Config(text) => (78, text.clone()),
+        let code = match self {
+            Self::Runtime(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Config(_) => 78,
         };
         // With stderr gone there is nobody left to tell.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{self}");
         ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runtime(text) => write!(f, "holdfast: {text}"),
+            Self::Usage(text) => write!(f, "error: {text}"),
+            Self::Config(text) => f.write_str(text),
+        }
     }
 }

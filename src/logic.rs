@@ -1,20 +1,46 @@
 //! `holdfast logic`: the conversations and their store.
 
+use std::io;
+use std::net::SocketAddr;
+
 use ::logic::Config;
+use ::logic::shell::{self, Running};
 use clap::{ArgMatches, Command};
+use settings::LogFilter;
 
 use crate::failure::Failure;
-use crate::server::{self, Started};
+use crate::server::{self, Server};
+
+impl Server for Config {
+    const ABOUT: &'static str = "Holds the conversations and their store";
+
+    type Running = Running;
+
+    fn log(&self) -> &LogFilter {
+        &self.log
+    }
+
+    fn start(&self) -> io::Result<Running> {
+        shell::start(self)
+    }
+
+    fn addresses(running: &Running) -> Vec<(&'static str, SocketAddr)> {
+        running.addresses()
+    }
+
+    fn take_on(&self, _: &Running) {}
+
+    fn stop(running: Running) -> io::Result<()> {
+        running.stop()
+    }
+}
 
 /// The command line.
 pub(crate) fn command() -> Command {
-    server::command::<Config>("Holds the conversations and their store")
+    server::command::<Config>()
 }
 
 /// Runs until it is told to stop.
 pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
-    server::run(given, |config: Config| {
-        let running = ::logic::shell::start(&config)?;
-        Ok(Started { addresses: running.addresses(), stop: Box::new(|| running.stop()) })
-    })
+    server::run::<Config>(given)
 }

@@ -1,6 +1,7 @@
 //! The `holdfast` binary. Owns the command line, signals, logging and what is printed; leaves everything else to the crates.
 
 mod chat;
+mod check_config;
 mod dev;
 mod dev_key;
 mod failure;
@@ -24,11 +25,12 @@ use crate::failure::Failure;
 type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
 
 /// What `holdfast` can do.
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: [Subcommand; 8] = [
     (dev::command, dev::run),
     (gateway::command, gateway::run),
     (state::command, state::run),
     (logic::command, logic::run),
+    (check_config::command, check_config::run),
     (chat::command, chat::run),
     (token::command, token::run),
     (load::command, load::run),

@@ -5,40 +5,54 @@ use std::io;
 use std::net::SocketAddr;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use settings::{Entry, File, Settings, Sources};
+use settings::{Changes, Entry, File, LogFilter, Settings, Sources};
 
 use crate::failure::Failure;
-use crate::signals::Stop;
+use crate::logging::Filter;
+use crate::signals::{Asked, Signals};
 use crate::{logging, print};
 
 /// The sections of a shared settings file.
 const SECTIONS: [&str; 3] = ["gateway", "state", "logic"];
 
-/// A server that has started.
-pub(crate) struct Started {
+/// A server, by its settings.
+pub(crate) trait Server: Settings + Clone {
+    /// What it does, for `--help`.
+    const ABOUT: &'static str;
+
+    /// It, when it runs.
+    type Running;
+
+    /// What it shall log.
+    fn log(&self) -> &LogFilter;
+
+    /// Starts it.
+    fn start(&self) -> io::Result<Self::Running>;
+
     /// What it listens on, by name: "listen", "admin" …
-    pub(crate) addresses: Vec<(&'static str, SocketAddr)>,
+    fn addresses(running: &Self::Running) -> Vec<(&'static str, SocketAddr)>;
+
+    /// Has a running server take on what is marked `@live` of these settings.
+    fn take_on(&self, running: &Self::Running);
+
     /// Stops it and waits until it has.
-    pub(crate) stop: Box<dyn FnOnce() -> io::Result<()>>,
+    fn stop(running: Self::Running) -> io::Result<()>;
 }
 
 /// The command line of a server: the common flags, and one for each setting.
-pub(crate) fn command<C: Settings>(about: &'static str) -> Command {
+pub(crate) fn command<C: Server>() -> Command {
     let config = Arg::new("config").long("config").value_name("FILE").help("Settings in TOML");
-    let json = Arg::new("json")
-        .long("json")
-        .action(ArgAction::SetTrue)
-        .help("Tell readiness as one line of JSON on stdout");
-    let eof = Arg::new("stop-on-stdin-eof")
-        .long("stop-on-stdin-eof")
-        .action(ArgAction::SetTrue)
-        .help("Stop when stdin ends, as if by SIGTERM");
-    let print = Arg::new("print-settings")
-        .long("print-settings")
-        .action(ArgAction::SetTrue)
-        .help("Print every setting with its default as TOML, and end");
-    let command = Command::new(C::SECTION).about(about).args([config, json, eof, print]);
-    logging::arguments(command)
+    let flag_of = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let command = Command::new(C::SECTION).about(C::ABOUT).args([
+        config,
+        flag_of("json", "Tell readiness as one line of JSON on stdout"),
+        flag_of("stop-on-stdin-eof", "Stop when stdin ends, as if by SIGTERM"),
+        flag_of("print-settings", "Print every setting with its default as TOML, and end"),
+        flag_of("print-config", "Print the settings that would be used as TOML, without secrets, and end"),
+    ]);
+    logging::format_argument(command)
         .next_help_heading("Settings (flag, environment, file, default: the first that is given)")
         .args(C::entries().iter().map(flag))
 }
@@ -49,26 +63,64 @@ fn flag(entry: &Entry) -> Arg {
     Arg::new(entry.key).long(entry.flag()).value_name(entry.kind).allow_hyphen_values(true).help(help)
 }
 
+/// Reads the settings as a start would, and says that nothing is wrong with them.
+pub(crate) fn check<C: Server>(given: &ArgMatches) -> Result<(), Failure> {
+    let config: C = load(given)?;
+    if given.get_flag("print-config") {
+        return print::line(&settings::effective(&config));
+    }
+    print::line(&format!("{}: the settings are in order", C::SECTION))
+}
+
 /// Runs a server until it is told to stop.
-pub(crate) fn run<C: Settings>(
-    given: &ArgMatches,
-    start: impl FnOnce(C) -> io::Result<Started>,
-) -> Result<(), Failure> {
+pub(crate) fn run<C: Server>(given: &ArgMatches) -> Result<(), Failure> {
     if given.get_flag("print-settings") {
         return print::line(&settings::reference(&C::entries()));
     }
-    let config = load(given)?;
-    logging::start(given)?;
-    let stop = Stop::listen().map_err(|error| Failure::runtime("signals", error))?;
-    let started = start(config).map_err(|why| Failure::runtime(C::SECTION, why))?;
-    let ready = if given.get_flag("json") { json_line } else { human_line };
-    print::line(&ready(C::SECTION, &started.addresses))?;
-    if given.get_flag("stop-on-stdin-eof") {
-        Stop::also_at_stdin_eof().map_err(|error| Failure::runtime("stdin", error))?;
+    if given.get_flag("print-config") {
+        return check::<C>(given);
     }
-    stop.wait();
+    let config: C = load(given)?;
+    let filter = logging::start(given, Some(config.log()))?;
+    let mut signals = Signals::to_stop_or_reload().map_err(|error| Failure::runtime("signals", error))?;
+    let running = config.start().map_err(|why| Failure::runtime(C::SECTION, why))?;
+    let ready = if given.get_flag("json") { json_line } else { human_line };
+    print::line(&ready(C::SECTION, &C::addresses(&running)))?;
+    if given.get_flag("stop-on-stdin-eof") {
+        Signals::also_at_stdin_eof().map_err(|error| Failure::runtime("stdin", error))?;
+    }
+    let mut last = config.clone();
+    while signals.wait() == Asked::Reload {
+        last = reload(given, &config, last, &running, &filter);
+    }
     tracing::info!(part = C::SECTION, "stopping");
-    (started.stop)().map_err(|error| Failure::runtime(C::SECTION, error))
+    C::stop(running).map_err(|error| Failure::runtime(C::SECTION, error))
+}
+
+/// Reads the settings again and takes on what a running server can. With a mistake in them everything stays as it is. Takes what it was started with and what
+/// was read last, and returns the latter's successor.
+fn reload<C: Server>(given: &ArgMatches, started: &C, last: C, running: &C::Running, filter: &Filter) -> C {
+    let read = load::<C>(given).and_then(|read| filter.change(read.log()).map(|()| read));
+    let read = match read {
+        Ok(read) => read,
+        Err(failure) => {
+            for mistake in failure.to_string().lines() {
+                tracing::error!(
+                    %mistake,
+                    "the settings were read again and have a mistake: nothing is changed"
+                );
+            }
+            return last;
+        }
+    };
+    let changed = Changes::between(&last, &read).live.join(",");
+    read.take_on(running);
+    tracing::info!(part = C::SECTION, %changed, "the settings were read again");
+    let keys = Changes::between(started, &read).at_restart.join(",");
+    if !keys.is_empty() {
+        tracing::warn!(part = C::SECTION, %keys, "these settings need a restart and stay as they were");
+    }
+    read
 }
 
 fn load<C: Settings>(given: &ArgMatches) -> Result<C, Failure> {

@@ -1,26 +1,45 @@
-//! When to stop: [`Stop`]. Owns SIGTERM, SIGINT and the end of stdin; leaves the stopping to the command.
+//! What a process is asked for from outside: [`Asked`]. Owns SIGTERM, SIGINT, SIGHUP and the end of stdin; leaves the doing to the command.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals as Iterator;
 use signal_hook::{flag, low_level};
 
-/// The wish to stop. Made before anything is started, so that no signal is lost.
-#[derive(Debug)]
-pub(crate) struct Stop(Signals);
+/// A wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To stop in good order.
+    Stop,
+    /// To read the settings again.
+    Reload,
+}
 
-impl Stop {
-    /// Takes the signals over. A Ctrl-C while the stopping is under way ends the process at once.
-    pub(crate) fn listen() -> io::Result<Self> {
-        let stopping = Arc::new(AtomicBool::new(false));
-        // The order counts: the check must come before the first signal sets the flag.
+/// The wishes that come. Made before anything is started, so that no signal is lost.
+#[derive(Debug)]
+pub(crate) struct Signals(Iterator);
+
+impl Signals {
+    /// Takes SIGTERM and SIGINT over. Who sends one of them again while the stopping is under way ends the process at once; a SIGTERM that follows a
+    /// Ctrl-C does not, for that is how a supervisor and a terminal ask for the same thing.
+    pub(crate) fn to_stop() -> io::Result<Self> {
+        let (terminated, stopping) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        // The order counts: the checks must come before the first signal sets the flags.
+        flag::register_conditional_shutdown(SIGTERM, 1, Arc::clone(&terminated))?;
         flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&stopping))?;
         flag::register(SIGINT, Arc::clone(&stopping))?;
         flag::register(SIGTERM, stopping)?;
-        Signals::new([SIGTERM, SIGINT]).map(Self)
+        flag::register(SIGTERM, terminated)?;
+        Iterator::new([SIGTERM, SIGINT]).map(Self)
+    }
+
+    /// The same, and SIGHUP.
+    pub(crate) fn to_stop_or_reload() -> io::Result<Self> {
+        let signals = Self::to_stop()?;
+        signals.0.add_signal(SIGHUP)?;
+        Ok(signals)
     }
 
     /// Takes the end of stdin for SIGTERM: a child whose parent holds the other end cannot outlive it.
@@ -32,8 +51,11 @@ impl Stop {
         std::thread::Builder::new().name("stdin".into()).spawn(watch).map(drop)
     }
 
-    /// Blocks until it is time.
-    pub(crate) fn wait(mut self) {
-        self.0.forever().next();
+    /// Blocks until something is asked for.
+    pub(crate) fn wait(&mut self) -> Asked {
+        match self.0.forever().next() {
+            Some(SIGHUP) => Asked::Reload,
+            _ => Asked::Stop,
+        }
     }
 }

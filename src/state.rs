@@ -1,20 +1,46 @@
 //! `holdfast state`: the sessions.
 
+use std::io;
+use std::net::SocketAddr;
+
 use ::state::Config;
+use ::state::shell::{self, Running};
 use clap::{ArgMatches, Command};
+use settings::LogFilter;
 
 use crate::failure::Failure;
-use crate::server::{self, Started};
+use crate::server::{self, Server};
+
+impl Server for Config {
+    const ABOUT: &'static str = "Holds the sessions of users";
+
+    type Running = Running;
+
+    fn log(&self) -> &LogFilter {
+        &self.log
+    }
+
+    fn start(&self) -> io::Result<Running> {
+        shell::start(self)
+    }
+
+    fn addresses(running: &Running) -> Vec<(&'static str, SocketAddr)> {
+        running.addresses()
+    }
+
+    fn take_on(&self, _: &Running) {}
+
+    fn stop(running: Running) -> io::Result<()> {
+        running.stop()
+    }
+}
 
 /// The command line.
 pub(crate) fn command() -> Command {
-    server::command::<Config>("Holds the sessions of users")
+    server::command::<Config>()
 }
 
 /// Runs until it is told to stop.
 pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
-    server::run(given, |config: Config| {
-        let running = ::state::shell::start(&config)?;
-        Ok(Started { addresses: running.addresses(), stop: Box::new(|| running.stop()) })
-    })
+    server::run::<Config>(given)
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::limits;
-use settings::{ByteSize, Setting};
+use settings::{ByteSize, LogFilter, Setting};
 
 use crate::Mode;
 
@@ -36,6 +36,8 @@ settings::settings! {
         listen: SocketAddr = "127.0.0.1:7400",
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7401",
+        /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
+        @live log: LogFilter = "",
         /// Address of the state server's RPC.
         state: SocketAddr = "127.0.0.1:7410",
         /// This gateway's number, unique in the cluster.
@@ -43,15 +45,15 @@ settings::settings! {
         /// Reactor threads; 0 means one per core.
         reactors: u32 [0..=64] = 0,
         /// From accept to the end of the first packet.
-        handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
+        @live handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
         /// How long a client may take nothing of what waits for it, before it is closed.
-        stall_deadline: Duration ["100ms"..="10m"] = limits::STALL_DEADLINE,
+        @live stall_deadline: Duration ["100ms"..="10m"] = limits::STALL_DEADLINE,
         /// Values of the Host header that are welcome in upgrade requests; none listed: all are.
-        hosts: Vec<String> = [],
+        @live hosts: Vec<String> = [],
         /// Values of the Origin header that are welcome in upgrade requests; none listed: all are. Clients that send none always are.
-        origins: Vec<String> = [],
+        @live origins: Vec<String> = [],
         /// Paths at which clients are served; none listed: at all.
-        paths: Vec<String> = [],
+        @live paths: Vec<String> = [],
         /// Bytes of one message. Only an echo may take more than 64 KiB.
         message_bytes: ByteSize ["8KiB"..="256MiB"] = ByteSize(limits::PACKET_BYTES_MAX),
         /// Fragments of one message, empty ones counted.
@@ -59,7 +61,7 @@ settings::settings! {
         /// Compress WebSocket messages (permessage-deflate) of clients that offer it: less traffic, more processor time.
         deflate: bool = false,
         /// When the gateway is stopped its clients are let go evenly over this time, so that they do not all come back at once.
-        drain: Duration ["0s"..="1h"] = Duration::from_secs(2),
+        @live drain: Duration ["0s"..="1h"] = Duration::from_secs(2),
     }
     check check
 }

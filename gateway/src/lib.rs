@@ -20,6 +20,7 @@ mod stalls;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tunables;
 
 pub use config::Config;
 pub use machine::{Counts, Gateway, Mode, Settings};
@@ -27,7 +28,8 @@ pub use policy::Policy;
 use proto::close::CloseReason;
 use proto::ids::ConnId;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+pub use tunables::Tunables;
 
 /// By which listener a connection came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +91,10 @@ pub enum Input<'a> {
         /// How many.
         bytes: usize,
     },
-    /// This process ends: let every client go, evenly over a time. Nobody is accepted any more.
-    Drain {
-        /// How long it may take.
-        within: Duration,
-    },
+    /// This process ends: let every client go, evenly over [`Tunables::drain`]. Nobody is accepted any more.
+    Drain,
+    /// The operator has changed something. It holds for what is decided from now on.
+    Reload(Arc<Tunables>),
 }
 
 /// What a gateway wants done. The shell gathers it and does it at the end of the turn, in order for each connection and each shard.

@@ -16,9 +16,9 @@ use proto::ws::{self, Opcode};
 use crate::deflate::{Deflate, send_compressed};
 use crate::drain::Drain;
 use crate::links::Links;
-use crate::policy::Policy;
 use crate::stalls::Stalls;
 use crate::table::{Conn, Stage, Table};
+use crate::tunables::Tunables;
 use crate::{Door, Input, LinkError, Output};
 
 /// How long a client may take to see the end of its connection, before the socket is closed under it.
@@ -48,12 +48,8 @@ pub struct Settings {
     pub reactor: u8,
     /// Milliseconds since the Unix epoch at the process's start.
     pub boot_epoch: u64,
-    /// From accept to the end of the first packet.
-    pub handshake_deadline: Duration,
-    /// How long a client may take nothing of what waits for it.
-    pub stall_deadline: Duration,
-    /// Which upgrade requests are welcome.
-    pub policy: Arc<Policy>,
+    /// What may be changed later on.
+    pub tunables: Arc<Tunables>,
 }
 
 /// What has happened so far. Plain numbers: the shell publishes them.
@@ -104,9 +100,8 @@ pub struct Gateway {
     pub(crate) limits: ws::Limits,
     /// There if compression may be negotiated.
     pub(crate) deflate: Option<Box<Deflate>>,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) tunables: Arc<Tunables>,
     pub(crate) drain: Option<Drain>,
-    handshake_deadline: Duration,
     pub(crate) stalls: Stalls,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
     handshakes: Fifo,
@@ -126,10 +121,9 @@ impl Gateway {
             links: Links::new(gateway, reactor, settings.boot_epoch),
             counts: Counts::default(),
             spare: Vec::new(),
-            policy: settings.policy,
             drain: None,
-            handshake_deadline: settings.handshake_deadline,
-            stalls: Stalls::new(settings.stall_deadline),
+            stalls: Stalls::new(settings.tunables.stall_deadline),
+            tunables: settings.tunables,
             handshakes: Fifo::default(),
             closings: Fifo::default(),
         }
@@ -138,6 +132,11 @@ impl Gateway {
     /// What has happened so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// What the operator has said last.
+    pub fn tunables(&self) -> &Tunables {
+        &self.tunables
     }
 
     /// Connections in the table.
@@ -161,7 +160,7 @@ impl Gateway {
         };
         let generation = conn.generation;
         self.counts.accepted += 1;
-        self.handshakes.push(now.after(self.handshake_deadline), index, generation);
+        self.handshakes.push(now, index, generation);
         Some((index, generation))
     }
 
@@ -214,9 +213,13 @@ impl Gateway {
             Input::Connected { shard } => self.links.introduce(shard, &self.table, out),
             Input::Disconnected { shard } => self.links.disconnected(shard, out),
             Input::Backlog { shard, bytes } => self.links.backlog(shard, bytes, &mut self.table, out),
-            Input::Drain { within } => {
-                self.drain = Some(Drain::new(now, within, self.table.len()));
+            Input::Drain => {
+                self.drain = Some(Drain::new(now, self.tunables.drain, self.table.len()));
                 self.drain_on(now, out);
+            }
+            Input::Reload(tunables) => {
+                self.stalls.set_patience(tunables.stall_deadline);
+                self.tunables = tunables;
             }
         }
         Ok(())
@@ -224,13 +227,13 @@ impl Gateway {
 
     /// Does what is due.
     pub fn expire(&mut self, now: Now, out: &mut impl Output) {
-        while let Some((index, generation)) = self.handshakes.due(now.mono_ms) {
+        while let Some((index, generation)) = self.handshakes.due(now, self.tunables.handshake_deadline) {
             let late = self.table.get(index).filter(|conn| conn.generation == generation);
             if late.is_some_and(|conn| matches!(conn.stage, Stage::Sniffing | Stage::First)) {
                 self.end(now, index, CloseReason::HandshakeTimeout, out);
             }
         }
-        while let Some((index, generation)) = self.closings.due(now.mono_ms) {
+        while let Some((index, generation)) = self.closings.due(now, LINGER) {
             let late = self.table.get(index).filter(|conn| conn.generation == generation);
             if late.is_some_and(|conn| conn.stage == Stage::Closing) {
                 self.release(index, out);
@@ -246,8 +249,8 @@ impl Gateway {
     /// When [`Gateway::expire`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         let deadlines = [
-            self.handshakes.next(),
-            self.closings.next(),
+            self.handshakes.next(self.tunables.handshake_deadline),
+            self.closings.next(LINGER),
             self.stalls.next_deadline(),
             self.drain.map(|drain| drain.next_deadline()),
             self.links.next_deadline(),
@@ -333,7 +336,7 @@ impl Gateway {
         let Some(conn) = self.table.get_mut(index) else { return };
         conn.stage = Stage::Closing;
         conn.receiver = None;
-        self.closings.push(now.after(LINGER), index, conn.generation);
+        self.closings.push(now, index, conn.generation);
     }
 
     /// Ends a connection that can be told nothing more.
@@ -389,17 +392,19 @@ pub(crate) fn opcode(codec: Codec) -> Opcode {
     }
 }
 
-/// Deadlines that are all equally far off when they are set, so that they come due in the order of their setting.
+/// Connections by the moment at which they began to wait for something. All may wait equally long, so that they come due in this order, also if that
+/// time is changed meanwhile.
 #[derive(Debug, Default)]
 struct Fifo(VecDeque<(u64, u32, u16)>);
 
 impl Fifo {
-    fn push(&mut self, deadline_ms: u64, index: u32, generation: u16) {
-        self.0.push_back((deadline_ms, index, generation));
+    fn push(&mut self, now: Now, index: u32, generation: u16) {
+        self.0.push_back((now.mono_ms, index, generation));
     }
 
-    fn due(&mut self, now_ms: u64) -> Option<(u32, u16)> {
-        let (_, index, generation) = self.0.pop_front_if(|(deadline_ms, ..)| *deadline_ms <= now_ms)?;
+    fn due(&mut self, now: Now, patience: Duration) -> Option<(u32, u16)> {
+        self.next(patience).filter(|deadline_ms| *deadline_ms <= now.mono_ms)?;
+        let (_, index, generation) = self.0.pop_front()?;
         // A storm of accepts must not leave its mark on the memory of an idle gateway.
         if self.0.capacity() > 1024 && self.0.len() < self.0.capacity() / 4 {
             self.0.shrink_to(self.0.len() * 2);
@@ -407,7 +412,7 @@ impl Fifo {
         Some((index, generation))
     }
 
-    fn next(&self) -> Option<u64> {
-        self.0.front().map(|(deadline_ms, ..)| *deadline_ms)
+    fn next(&self, patience: Duration) -> Option<u64> {
+        self.0.front().map(|(began_ms, ..)| began_ms + patience.as_millis() as u64)
     }
 }

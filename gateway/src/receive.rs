@@ -96,7 +96,7 @@ impl Gateway {
         let mut answer = Vec::new();
         let accepted = upgrade::parse(bytes).and_then(|request| match request {
             Some(request) => {
-                self.policy.check(&request)?;
+                self.tunables.policy.check(&request)?;
                 let subprotocol = match request.subprotocol() {
                     Err(UpgradeError::NoSubprotocol) if self.mode == Mode::Echo => None,
                     known => Some(known?),

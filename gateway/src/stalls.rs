@@ -26,6 +26,11 @@ impl Stalls {
         Self { patience, of_client: BTreeMap::new(), in_order: BTreeSet::new() }
     }
 
+    /// Clients that become blocked from now on may stay so for so long.
+    pub(crate) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// A client has become blocked.
     pub(crate) fn begin(&mut self, now: Now, index: u32) {
         self.end(index);

@@ -17,7 +17,7 @@ use proto::time::Now;
 use proto::ws::{Limits, Opcode, frame, request};
 use proto::{rpc, tcp};
 
-use crate::{Door, Gateway, Input, Mode, Output, Settings};
+use crate::{Door, Gateway, Input, Mode, Output, Settings, Tunables};
 
 /// One shard that is up, and whatever the machine wants done.
 struct World {
@@ -90,9 +90,7 @@ impl World {
             gateway: 5,
             reactor: 1,
             boot_epoch: 77,
-            handshake_deadline: Duration::from_secs(10),
-            stall_deadline: Duration::from_secs(30),
-            policy: Arc::default(),
+            tunables: Arc::default(),
             deflate,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
@@ -114,6 +112,11 @@ impl World {
 
     fn tell(&mut self, input: Input<'_>) {
         self.machine.handle(self.now, input, &mut self.done).unwrap();
+    }
+
+    fn drain(&mut self, drain: Duration) {
+        self.tell(Input::Reload(Arc::new(Tunables { drain, ..Tunables::default() })));
+        self.tell(Input::Drain);
     }
 
     fn hear(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -333,6 +336,18 @@ fn a_first_packet_must_come_in_time_and_an_open_connection_may_be_silent() {
 }
 
 #[test]
+fn what_the_operator_changes_holds_for_those_who_wait_already() {
+    let mut world = World::linked();
+    let silent = world.accept();
+    let handshake_deadline = Duration::from_secs(2);
+    world.tell(Input::Reload(Arc::new(Tunables { handshake_deadline, ..Tunables::default() })));
+    assert_eq!(world.machine.next_deadline(), Some(2000));
+    world.now.mono_ms = 2000;
+    world.machine.expire(world.now, &mut world.done);
+    assert_eq!(world.done.ended, [(silent, CloseReason::HandshakeTimeout)]);
+}
+
+#[test]
 fn a_downlink_reaches_its_targets_and_no_stranger() {
     let mut world = World::linked();
     let alice = world.alice();
@@ -488,7 +503,7 @@ fn a_drain_says_goodbye_to_everyone_evenly_over_its_time() {
     let alice = world.alice();
     let silent: Vec<u32> = (0..3).map(|_| world.accept()).collect();
     world.machine.expire(world.now, &mut world.done);
-    world.tell(Input::Drain { within: Duration::from_secs(4) });
+    world.drain(Duration::from_secs(4));
     assert_eq!((world.done.finished.len(), world.machine.next_deadline()), (0, Some(1000)));
     for second in 1..=4 {
         world.now.mono_ms = second * 1000;
@@ -503,7 +518,7 @@ fn a_drain_says_goodbye_to_everyone_evenly_over_its_time() {
 fn a_drain_without_time_says_goodbye_at_once() {
     let mut world = World::linked();
     let all = [world.alice(), world.accept()];
-    world.tell(Input::Drain { within: Duration::ZERO });
+    world.drain(Duration::ZERO);
     assert_eq!(world.done.finished, all);
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use proto::limits;
-use settings::ByteSize;
+use settings::{ByteSize, LogFilter};
 
 settings::settings! {
     /// What the logic server is told by its operator.
@@ -13,6 +13,8 @@ settings::settings! {
         listen: SocketAddr = "127.0.0.1:7420",
         /// Address of the HTTP pages: health, readiness, metrics.
         http: SocketAddr = "127.0.0.1:7480",
+        /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
+        @live log: LogFilter = "",
         /// The store's file. It and its folder are made if they are not there.
         store: PathBuf = "data/holdfast.db",
         /// Bytes of the store that are kept in memory.

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::Settings;
+
 /// The prefix of every environment variable.
 pub(crate) const ENVIRONMENT_PREFIX: &str = "HOLDFAST_";
 
@@ -23,6 +25,8 @@ pub struct Entry {
     pub doc: String,
     /// Whether its value must never be shown.
     pub secret: bool,
+    /// Whether a running server takes on another value when it reads its settings again.
+    pub live: bool,
 }
 
 impl Entry {
@@ -49,12 +53,11 @@ impl Entry {
         if notes.is_empty() { doc } else { format!("{doc} [{}]", notes.join(", ")) }
     }
 
-    fn default_in_toml(&self) -> String {
-        let default = if self.secret { "" } else { &self.default };
+    fn in_toml(&self, value: &str) -> String {
         match self.kind {
-            "NUMBER" | "BOOL" => default.to_owned(),
-            "LIST" => format!("{:?}", default.split(',').filter(|item| !item.is_empty()).collect::<Vec<_>>()),
-            _ => format!("{default:?}"),
+            "NUMBER" | "BOOL" => value.to_owned(),
+            "LIST" => format!("{:?}", value.split(',').filter(|item| !item.is_empty()).collect::<Vec<_>>()),
+            _ => format!("{value:?}"),
         }
     }
 }
@@ -69,10 +72,24 @@ pub fn reference(entries: &[Entry]) -> String {
     let mut text = entries.first().map(|entry| format!("[{}]\n", entry.section)).unwrap_or_default();
     for entry in entries {
         let range = entry.range.iter().map(|(low, high)| format!("{low} to {high}."));
-        for line in entry.doc.lines().map(str::to_owned).chain(range) {
+        let live = entry.live.then(|| "Read again on SIGHUP.".to_owned());
+        for line in entry.doc.lines().map(str::to_owned).chain(range).chain(live) {
             let _ = writeln!(text, "# {line}");
         }
-        let _ = writeln!(text, "#{} = {}\n", entry.key, entry.default_in_toml());
+        let default = if entry.secret { "" } else { &entry.default };
+        let _ = writeln!(text, "#{} = {}\n", entry.key, entry.in_toml(default));
+    }
+    text
+}
+
+/// The section as a TOML file that gives every key the value it has, but for secrets, of which only is told whether there is one.
+pub fn effective<S: Settings>(settings: &S) -> String {
+    let mut text = format!("[{}]\n", S::SECTION);
+    for (entry, (key, value)) in S::entries().iter().zip(settings.values()) {
+        let _ = match (entry.secret, value.is_empty()) {
+            (true, false) => writeln!(text, "# {key} is set, and secret."),
+            _ => writeln!(text, "{key} = {}", entry.in_toml(&value)),
+        };
     }
     text
 }

@@ -26,14 +26,18 @@
 //! # Ok::<_, settings::Mistakes>(())
 //! ```
 
+mod diff;
 mod document;
 mod entry;
+mod log;
 mod mistake;
 mod reader;
 mod secret;
 mod value;
 
-pub use entry::{Entry, reference};
+pub use diff::Changes;
+pub use entry::{Entry, effective, reference};
+pub use log::LogFilter;
 pub use mistake::{Mistake, Mistakes, Place};
 pub use reader::{Bounds, Reader, between};
 pub use secret::Secret;
@@ -80,6 +84,9 @@ pub trait Settings: Sized {
         reader.finish(wrong).map(|()| settings)
     }
 
+    /// The text of every value, by key. Secrets are among them: [`Entry::secret`] tells which must not be shown.
+    fn values(&self) -> Vec<(&'static str, String)>;
+
     /// What can be set, in the order of declaration.
     fn entries() -> Vec<Entry> {
         let mut reader = Reader::new(Self::SECTION, &Sources::default());
@@ -91,14 +98,15 @@ pub trait Settings: Sized {
 /// Declares a struct of settings.
 ///
 /// A line is `key: Type [range] = default,` with its documentation above; the first sentence is what `--help` says. Range and default are
-/// values of the type, or text that reads as one. After the struct may follow `check path`: a
+/// values of the type, or text that reads as one. An `@live` in front of the key marks what a running server takes on when it reads its settings
+/// again. After the struct may follow `check path`: a
 /// `fn(&Config) -> Vec<(&'static str, String)>` for what no single value can tell.
 #[macro_export]
 macro_rules! settings {
     (
         $(#[$meta:meta])*
         $vis:vis struct $name:ident in $section:literal {
-            $( $(#[doc = $doc:literal])+ $key:ident : $type:ty $([$range:expr])? = $default:expr ),+ $(,)?
+            $( $(#[doc = $doc:literal])+ $(@$live:ident)? $key:ident : $type:ty $([$range:expr])? = $default:expr ),+ $(,)?
         }
         $(check $check:path)?
     ) => {
@@ -116,9 +124,14 @@ macro_rules! settings {
                     let bounds = ::std::option::Option::<$crate::Bounds<$type>>::None
                         $( .or_else(|| ::std::option::Option::Some($crate::between($range))) )?;
                     let default = $crate::Given::<$type>::value($default);
-                    let $key = reader.take(stringify!($key), concat!($($doc, "\n"),+), default, bounds);
+                    let live = concat!($(stringify!($live))?);
+                    let $key = reader.take(stringify!($key), concat!($($doc, "\n"),+), default, bounds, live == "live");
                 )+
                 Self { $($key),+ }
+            }
+
+            fn values(&self) -> ::std::vec::Vec<(&'static str, ::std::string::String)> {
+                ::std::vec![ $( (stringify!($key), $crate::Setting::show(&self.$key)) ),+ ]
             }
 
             fn check(&self) -> ::std::vec::Vec<(&'static str, ::std::string::String)> {

@@ -59,6 +59,7 @@ impl<'a> Reader<'a> {
         doc: &str,
         default: T,
         bounds: Option<Bounds<T>>,
+        live: bool,
     ) -> T {
         let entry = Entry {
             section: self.section,
@@ -68,6 +69,7 @@ impl<'a> Reader<'a> {
             range: bounds.as_ref().map(|bounds| (bounds.low.show(), bounds.high.show())),
             doc: doc.lines().map(str::trim).collect::<Vec<_>>().join("\n"),
             secret: T::SECRET,
+            live,
         };
         let (mut value, mut place) = (default, Place::Default);
         for (found, written) in self.said(&entry) {

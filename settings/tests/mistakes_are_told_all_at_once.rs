@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use settings::{ByteSize, File, Secret, Settings as _, Sources};
+use settings::{ByteSize, Changes, File, Secret, Settings as _, Sources};
 
 settings::settings! {
     /// A gateway, for these tests.
@@ -13,7 +13,7 @@ settings::settings! {
         /// Reactor threads; 0 means one per core.
         reactors: u32 [0..=64] = 0,
         /// From accept to the end of the first packet.
-        handshake_deadline: Duration ["1s"..="1m"] = Duration::from_secs(10),
+        @live handshake_deadline: Duration ["1s"..="1m"] = Duration::from_secs(10),
         /// Bytes waiting for one client.
         client_out_bytes: ByteSize = ByteSize(1024 * 1024),
         /// Bytes waiting for one shard.
@@ -130,6 +130,12 @@ fn a_secret_is_never_shown() {
     let entry = Config::entries().pop().unwrap();
     assert!(entry.secret);
     assert_eq!(entry.help(), "Keys of tokens.");
+    let effective = settings::effective(&config);
+    assert!(
+        effective.contains("# token_keys is set, and secret.") && !effective.contains("4711"),
+        "{effective}"
+    );
+    assert!(settings::effective(&Config::default()).contains("token_keys = []"));
 }
 
 #[test]
@@ -142,11 +148,31 @@ fn entries_describe_what_can_be_set() {
     assert_eq!(deadline.help(), "From accept to the end of the first packet. [1s to 1m, default 10s]");
     let reference = settings::reference(&entries);
     assert!(reference.starts_with("[gateway]\n# Address for clients.\n#listen = \"127.0.0.1:7400\"\n\n"));
-    assert!(reference.contains("# 1s to 1m.\n#handshake_deadline = \"10s\"\n"));
+    assert!(reference.contains("# 1s to 1m.\n# Read again on SIGHUP.\n#handshake_deadline = \"10s\"\n"));
     assert!(reference.contains("\n#state = [\"127.0.0.1:7410\"]\n"));
     let said = |line: &&str| !line.starts_with("# ");
     let uncommented: Vec<_> =
         reference.lines().filter(said).map(|line| line.trim_start_matches('#')).collect();
     let uncommented = uncommented.join("\n");
     assert_eq!(format!("{:?}", load(&[], &[], &uncommented).unwrap()), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn what_was_changed_is_told_apart_by_whether_a_running_server_takes_it_on() {
+    let running = load(&[("token_keys", "1")], &[], "").unwrap();
+    let read =
+        load(&[("token_keys", "2")], &[], "[gateway]\nhandshake_deadline = \"3s\"\nreactors = 2").unwrap();
+    let changes = Changes::between(&running, &read);
+    assert_eq!(
+        changes,
+        Changes { live: vec!["handshake_deadline"], at_restart: vec!["reactors", "token_keys"] }
+    );
+    assert_eq!(Changes::between(&read, &read), Changes::default());
+}
+
+#[test]
+fn what_is_in_effect_can_be_read_back() {
+    let config = load(&[("reactors", "3"), ("state", "127.0.0.1:1,127.0.0.1:2")], &[], "").unwrap();
+    let again = load(&[], &[], &settings::effective(&config)).unwrap();
+    assert_eq!(format!("{again:?}"), format!("{config:?}"));
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use self::child::Event;
 use self::cluster::Cluster;
 use crate::failure::Failure;
-use crate::signals::Stop;
+use crate::signals::Signals;
 use crate::{dev_key, logging, print};
 
 /// Flags that are passed on: ours, the server, and its own flag.
@@ -49,7 +49,7 @@ pub(crate) fn command() -> Command {
         )
         .args([dev_key::data_argument(), any_port, json])
         .args(ADDRESSES.map(address));
-    logging::arguments(command)
+    logging::filter_argument(logging::format_argument(command))
 }
 
 /// What runs, as the servers themselves have told it.
@@ -61,7 +61,7 @@ struct Up {
 
 /// Runs until it is told to stop, or until a server ends.
 pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
-    logging::start(given)?;
+    logging::start(given, given.get_one("log"))?;
     let data: &PathBuf = given.get_one("data").expect("it has a default");
     dev_key::make_if_missing(data)?;
     let mut cluster = Cluster::new();
@@ -72,9 +72,9 @@ pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
 }
 
 fn tell_when_to_stop(events: Sender<Event>) -> Result<(), Failure> {
-    let stop = Stop::listen().map_err(|error| Failure::runtime("signals", error))?;
+    let mut signals = Signals::to_stop().map_err(|error| Failure::runtime("signals", error))?;
     std::thread::spawn(move || {
-        stop.wait();
+        signals.wait();
         let _ = events.send(Event::Stop);
     });
     Ok(())

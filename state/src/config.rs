@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ::settings::Setting;
+use ::settings::{LogFilter, Setting};
 use proto::limits;
 
 use crate::Settings;
@@ -17,6 +17,8 @@ use crate::token::{KeySpec, Keys};
         listen: SocketAddr = "127.0.0.1:7410",
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7411",
+        /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
+        @live log: LogFilter = "",
         /// Address of the logic server's RPC.
         logic: SocketAddr = "127.0.0.1:7420",
         /// Shard threads; 0 means one per core.

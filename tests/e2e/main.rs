@@ -21,6 +21,7 @@ mod history_survives_a_restart;
 mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;
 mod people_chat_in_their_terminals;
+mod settings_are_read_again_on_sighup;
 mod state_dies;
 mod they_talk;
 mod what_must_not_be_is_refused;

@@ -12,7 +12,7 @@ fn an_unknown_flag_is_a_usage_error() {
         String::from_utf8_lossy(&output.stderr).contains("--listen"),
         "it suggests the flag that was meant"
     );
-    assert_eq!(run(&["gateway", "--log", "gateway=loud"]).status.code(), Some(2));
+    assert_eq!(run(&["gateway", "--log", "gateway=loud"]).status.code(), Some(78));
     assert_eq!(run(&["sing"]).status.code(), Some(2));
 }
 

@@ -14,7 +14,7 @@ use logic::{Device, LinkId, Logic};
 use proto::backend::{FromLogic, FromState, to_state};
 use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
-use proto::limits::{FRAGMENTS_MAX, HANDSHAKE_DEADLINE, PACKET_BYTES_MAX, STALL_DEADLINE};
+use proto::limits::{FRAGMENTS_MAX, PACKET_BYTES_MAX};
 use proto::packet::{Body, ClientBody, ClientPacket, Login, Submit, Target};
 use proto::rpc;
 use proto::time::Now;
@@ -431,9 +431,7 @@ fn new_gateway() -> Gateway {
         gateway: 1,
         reactor: 0,
         boot_epoch: 1,
-        handshake_deadline: HANDSHAKE_DEADLINE,
-        stall_deadline: STALL_DEADLINE,
-        policy: Arc::default(),
+        tunables: Arc::default(),
     })
 }
 

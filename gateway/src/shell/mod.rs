@@ -19,7 +19,7 @@ use reactor::clock::Clock;
 use reactor::listener::Listener;
 use reactor::wake::Mailbox;
 
-use crate::{Config, Policy, Settings};
+use crate::{Config, Settings, Tunables};
 use counters::Counters;
 use worker::{Command, Worker};
 
@@ -39,11 +39,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
     let mut address = config.listen;
-    let policy = Arc::new(Policy {
-        hosts: config.hosts.clone(),
-        origins: config.origins.clone(),
-        paths: config.paths.clone(),
-    });
+    let tunables = Arc::new(Tunables::from(config));
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
     for number in 0..count.min(proto::limits::REACTORS_MAX) {
@@ -56,19 +52,17 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             gateway: config.id as u16,
             reactor: number as u8,
             boot_epoch,
-            handshake_deadline: config.handshake_deadline,
-            stall_deadline: config.stall_deadline,
-            policy: Arc::clone(&policy),
+            tunables: Arc::clone(&tunables),
         };
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));
-        let (state, drain) = (config.state, config.drain);
+        let state = config.state;
         // The mailbox's waker belongs to the poller, which the thread makes itself: what a reactor uses it has opened.
         let (send, receive) = bounded(1);
         let thread = thread::Builder::new().name(format!("reactor-{number}")).spawn(move || {
             let (worker, mailbox) = Worker::new(settings, clock, listener, state, counters)?;
             drop(send.send(mailbox));
-            worker.run(drain)
+            worker.run()
         })?;
         match receive.recv() {
             Ok(mailbox) => reactors.push((mailbox, thread)),
@@ -89,11 +83,19 @@ impl Running {
         vec![("listen", self.listen), ("admin", self.admin.address())]
     }
 
+    /// Has all reactors take on what may be changed while they run: the settings that are marked `@live`. Nobody is disconnected.
+    pub fn reload(&self, config: &Config) {
+        let tunables = Arc::new(Tunables::from(config));
+        for (mailbox, _) in &self.reactors {
+            drop(mailbox.send_blocking(Command::Reload(Arc::clone(&tunables))));
+        }
+    }
+
     /// Takes nobody in any more, lets all clients go over the time that the settings say, and ends the threads.
     pub fn stop(self) -> std_io::Result<()> {
         for (mailbox, _) in &self.reactors {
             // A reactor that is gone needs no telling; how it went is told by its thread.
-            drop(mailbox.send(Command::Drain));
+            drop(mailbox.send_blocking(Command::Drain));
         }
         self.reactors.into_iter().try_for_each(|(_, thread)| join(thread))
     }

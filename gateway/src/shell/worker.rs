@@ -19,7 +19,7 @@ use reactor::wake::{Mailbox, mailbox};
 
 use super::counters::Counters;
 use super::io::Io;
-use crate::{Door, Gateway, Input, LinkError, Mode, Settings};
+use crate::{Door, Gateway, Input, LinkError, Mode, Settings, Tunables};
 
 /// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
 const EVENTS: usize = 1024;
@@ -43,6 +43,8 @@ const LINKS: usize = 3 << 40;
 pub(super) enum Command {
     /// Let all clients go and end.
     Drain,
+    /// The operator has changed something.
+    Reload(Arc<Tunables>),
 }
 
 /// One reactor.
@@ -97,8 +99,8 @@ impl Worker {
         Ok((worker, mailbox))
     }
 
-    /// Turns until told to stop, and then until all clients have gone, to which they are asked evenly over `drain`; those that do not go are left.
-    pub(super) fn run(mut self, drain: Duration) -> io::Result<()> {
+    /// Turns until told to stop, and then until all clients have gone, to which they are asked evenly over the drain time; those that do not go are left.
+    pub(super) fn run(mut self) -> io::Result<()> {
         let mut ready = Vec::with_capacity(EVENTS);
         let mut give_up_ms = None;
         loop {
@@ -115,8 +117,8 @@ impl Worker {
             self.counters.publish(&self.machine, self.shed);
             if self.stopping {
                 let limit = *give_up_ms.get_or_insert_with(|| {
-                    self.tell(now, Input::Drain { within: drain });
-                    now.after(drain + LEAVING)
+                    self.tell(now, Input::Drain);
+                    now.after(self.machine.tunables().drain + LEAVING)
                 });
                 if self.machine.connections() == 0 || now.mono_ms >= limit {
                     return Ok(());
@@ -136,7 +138,7 @@ impl Worker {
     fn handle(&mut self, event: Ready, now: Now) {
         match event.token.0 {
             LISTENER => self.accept(now),
-            MAILBOX => self.obey(),
+            MAILBOX => self.obey(now),
             link if link >= LINKS => self.hear((link - LINKS) as u32, event, now),
             conn => self.serve(event, conn as u32 & 0xFF_FFFF, now),
         }
@@ -166,11 +168,16 @@ impl Worker {
         }
     }
 
-    fn obey(&mut self) {
-        while let Ok(Command::Drain) = self.commands.try_recv() {
-            self.stopping = true;
-            self.listener = None;
-            self.counters.draining.set(1);
+    fn obey(&mut self, now: Now) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Drain => {
+                    self.stopping = true;
+                    self.listener = None;
+                    self.counters.draining.set(1);
+                }
+                Command::Reload(tunables) => self.tell(now, Input::Reload(tunables)),
+            }
         }
     }
 
