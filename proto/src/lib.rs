@@ -9,6 +9,7 @@ pub mod ids;
 pub mod limits;
 pub mod link;
 pub mod packet;
+pub mod proxy;
 pub mod rpc;
 pub mod tcp;
 pub mod time;

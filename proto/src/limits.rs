@@ -53,6 +53,15 @@ pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 /// Fragments of one message, empty ones counted: a flood of tiny fragments costs time, not only memory.
 pub const FRAGMENTS_MAX: u32 = 1024;
 
+// ---- PROXY protocol (proto::proxy) ----
+
+/// Bytes of a line of version 1, its end included (proxy-protocol.txt section 2.1).
+pub const PROXY_LINE_BYTES_MAX: usize = 107;
+/// Bytes of a header of version 2, which may announce 64 KiB: room for a Unix address and for extensions with a certificate's names.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+
+const _: () = assert!(PROXY_LINE_BYTES_MAX <= PROXY_HEADER_BYTES_MAX);
+
 // ---- RPC between our own processes (proto::rpc) ----
 
 /// Bytes of one RPC frame's body: a fan-out of the largest packet to [`DOWNLINK_TARGETS_MAX`] targets.
