@@ -6,7 +6,7 @@ use std::time::Duration;
 use proto::limits;
 use settings::{ByteSize, LogFilter, Setting};
 
-use crate::Mode;
+use crate::{Cidr, Mode};
 
 impl Setting for Mode {
     const KIND: &'static str = "MODE";
@@ -27,6 +27,18 @@ impl Setting for Mode {
     }
 }
 
+impl Setting for Cidr {
+    const KIND: &'static str = "CIDR";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(String::from)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 settings::settings! {
     /// What the gateway is told by its operator.
     pub struct Config in "gateway" {
@@ -34,6 +46,10 @@ settings::settings! {
         mode: Mode = Mode::Relay,
         /// Address for clients: WebSocket and raw TCP on one port.
         listen: SocketAddr = "127.0.0.1:7400",
+        /// Address for balancers, which begin each connection with a PROXY header (version 1 or 2) that tells the client's address; empty: none.
+        proxy_listen: Option<SocketAddr> = None,
+        /// Ranges of addresses, like 10.0.0.0/8: the balancers that proxy_listen takes connections from.
+        @live proxy_from: Vec<Cidr> = [],
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7401",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
@@ -70,6 +86,9 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     if config.mode == Mode::Relay && config.message_bytes.0 > limits::PACKET_BYTES_MAX {
         wrong.push(("message_bytes", "is over 64KiB, which only mode = \"echo\" may take".into()));
+    }
+    if config.proxy_listen.is_some() && config.proxy_from.is_empty() {
+        wrong.push(("proxy_from", "is empty, though proxy_listen takes connections from nobody else".into()));
     }
     wrong
 }

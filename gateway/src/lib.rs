@@ -7,6 +7,7 @@
 //! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `deflate`
 //! (compressed messages), `links` (the shards), `table` (the only state there is).
 
+mod cidr;
 mod config;
 mod deflate;
 mod drain;
@@ -14,6 +15,7 @@ mod echo;
 mod links;
 mod machine;
 mod policy;
+mod proxied;
 mod receive;
 pub mod shell;
 mod stalls;
@@ -22,6 +24,7 @@ mod table;
 mod tests;
 mod tunables;
 
+pub use cidr::Cidr;
 pub use config::Config;
 pub use machine::{Counts, Gateway, Mode, Settings};
 pub use policy::Policy;
@@ -36,6 +39,8 @@ pub use tunables::Tunables;
 pub enum Door {
     /// The one for clients: the first bytes tell the protocol.
     Clients,
+    /// The one for balancers, who say whose connection it is before anything else (the PROXY protocol). Only trusted ones may.
+    Balancers,
 }
 
 /// What can happen to a gateway. Connections are named by their index in its table.
@@ -117,7 +122,7 @@ pub trait Output {
     /// Read from this client again, though no event may tell of it.
     fn resume(&mut self, index: u32);
 
-    /// Where a client comes from. Asked once for each connection.
+    /// The address of a client's socket. Asked once for each connection, unless a balancer has told the client's own.
     fn peer(&mut self, index: u32) -> SocketAddr;
 
     /// The frames that go to a shard: append.

@@ -16,8 +16,9 @@ use proto::ws::{self, Opcode};
 use crate::deflate::{Deflate, send_compressed};
 use crate::drain::Drain;
 use crate::links::Links;
+use crate::proxied::Proxied;
 use crate::stalls::Stalls;
-use crate::table::{Conn, Stage, Table};
+use crate::table::{Awaited, Conn, Stage, Table};
 use crate::tunables::Tunables;
 use crate::{Door, Input, LinkError, Output};
 
@@ -101,6 +102,7 @@ pub struct Gateway {
     /// There if compression may be negotiated.
     pub(crate) deflate: Option<Box<Deflate>>,
     pub(crate) tunables: Arc<Tunables>,
+    pub(crate) proxied: Proxied,
     pub(crate) drain: Option<Drain>,
     pub(crate) stalls: Stalls,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
@@ -121,6 +123,7 @@ impl Gateway {
             links: Links::new(gateway, reactor, settings.boot_epoch),
             counts: Counts::default(),
             spare: Vec::new(),
+            proxied: Proxied::default(),
             drain: None,
             stalls: Stalls::new(settings.tunables.stall_deadline),
             tunables: settings.tunables,
@@ -144,17 +147,28 @@ impl Gateway {
         self.table.len()
     }
 
+    /// The address that a balancer has told for a connection.
+    pub fn announced(&self, index: u32) -> Option<SocketAddr> {
+        self.proxied.client(index)
+    }
+
     /// Shards that have answered, and shards there are; 0 of 0 before the first answer.
     pub fn shards(&self) -> (usize, usize) {
         self.links.up()
     }
 
     /// Takes in a new connection from `peer`, by `door`: its index and generation, or `None` if it must be closed at once.
-    pub fn accept(&mut self, now: Now, _peer: SocketAddr, door: Door) -> Option<(u32, u16)> {
-        match door {
-            Door::Clients => {}
-        }
-        let Some((index, conn)) = self.table.insert() else {
+    pub fn accept(&mut self, now: Now, peer: SocketAddr, door: Door) -> Option<(u32, u16)> {
+        let awaited = match door {
+            Door::Clients => Awaited::Protocol,
+            Door::Balancers if self.tunables.trusts(peer.ip()) => Awaited::ProxyHeader,
+            Door::Balancers => {
+                self.counts.accepted += 1;
+                self.counts.closed[CloseReason::UntrustedProxy.ordinal()] += 1;
+                return None;
+            }
+        };
+        let Some((index, conn)) = self.table.insert(awaited) else {
             self.counts.turned_away += 1;
             return None;
         };
@@ -176,10 +190,10 @@ impl Gateway {
             Stage::Open | Stage::Closing | Stage::Free => {
                 return self.deflate.as_ref().map_or(usize::MAX, |deflate| deflate.appetite(index));
             }
-            Stage::Sniffing | Stage::First if !conn.waiting => {
+            Stage::Sniffing(_) | Stage::First if !conn.waiting => {
                 return proto::limits::UPGRADE_HEAD_BYTES_MAX + proto::limits::LOGIN_PACKET_BYTES_MAX;
             }
-            Stage::Sniffing | Stage::First => {}
+            Stage::Sniffing(_) | Stage::First => {}
         }
         0
     }
@@ -229,7 +243,7 @@ impl Gateway {
     pub fn expire(&mut self, now: Now, out: &mut impl Output) {
         while let Some((index, generation)) = self.handshakes.due(now, self.tunables.handshake_deadline) {
             let late = self.table.get(index).filter(|conn| conn.generation == generation);
-            if late.is_some_and(|conn| matches!(conn.stage, Stage::Sniffing | Stage::First)) {
+            if late.is_some_and(|conn| matches!(conn.stage, Stage::Sniffing(_) | Stage::First)) {
                 self.end(now, index, CloseReason::HandshakeTimeout, out);
             }
         }
@@ -363,6 +377,7 @@ impl Gateway {
     fn release(&mut self, index: u32, out: &mut impl Output) {
         out.close(index);
         self.stalls.end(index);
+        self.proxied.forget(index);
         let waited = self.table.get(index).is_some_and(|conn| conn.waiting);
         self.table.remove(index);
         if waited {

@@ -1,6 +1,8 @@
 //! A client's bytes: told apart, upgraded, cut into packets, answered or forwarded. Owns the order of these steps and what a client is told when it breaks a
 //! rule; the rules of each layout are `proto`'s.
 
+use std::net::SocketAddr;
+
 use proto::close::CloseReason;
 use proto::ids::Slot;
 use proto::limits::{CLIENT_OUT_BYTES_MAX, FRAGMENTS_MAX, LOGIN_PACKET_BYTES_MAX};
@@ -9,6 +11,7 @@ use proto::packet::{
     ClientBody, Codec, Direction, Refused, RefusedCode, ServerBody, ServerPacket, decode_client,
     encode_server,
 };
+use proto::proxy;
 use proto::tcp;
 use proto::time::Now;
 use proto::ws::negotiate::Accepted;
@@ -17,7 +20,7 @@ use proto::ws::{self, Limits, Opcode, Receiver, Role, Subprotocol};
 
 use crate::Output;
 use crate::machine::{Gateway, Mode, send};
-use crate::table::{Stage, Transport};
+use crate::table::{Awaited, Stage, Transport};
 
 /// What the first packet of a connection may have.
 const FIRST: Limits = Limits { message_bytes: LOGIN_PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
@@ -33,11 +36,9 @@ impl Gateway {
             deflate.not_behind(index);
         }
         let mut at = 0;
-        let stage = conn.stage;
-        if stage == Stage::Sniffing {
-            match self.sniff(index, bytes, out) {
-                Ok(Some(taken)) => at = taken,
-                Ok(None) => return 0,
+        if let Stage::Sniffing(awaited) = conn.stage {
+            match self.begin(index, awaited, bytes, out) {
+                Ok(taken) => at = taken,
                 Err(reason) => {
                     self.end(now, index, reason, out);
                     return bytes.len();
@@ -62,7 +63,8 @@ impl Gateway {
                     self.links.alive(shard, index);
                 }
             }
-            Stage::Free | Stage::Sniffing | Stage::Closing => return bytes.len(),
+            Stage::Sniffing(_) => return at,
+            Stage::Free | Stage::Closing => return bytes.len(),
         }
         let length = bytes.len();
         let taken = if conn.is_tcp() {
@@ -71,6 +73,35 @@ impl Gateway {
             self.receive_websocket(now, index, bytes, at, out)
         };
         taken.unwrap_or(length)
+    }
+
+    /// Takes what must stand before a client's first packet, as far as it has come. How many bytes that was.
+    fn begin(
+        &mut self,
+        index: u32,
+        awaited: Awaited,
+        bytes: &[u8],
+        out: &mut impl Output,
+    ) -> Result<usize, CloseReason> {
+        let mut at = 0;
+        if awaited == Awaited::ProxyHeader {
+            let Some(header) = proxy::parse(bytes).map_err(|_| CloseReason::ProxyHeader)? else {
+                return Ok(0);
+            };
+            at = header.len;
+            self.introduced(index, header.source);
+        }
+        Ok(at + self.sniff(index, &bytes[at..], out)?.unwrap_or(0))
+    }
+
+    /// A balancer has told whose connection this is. Without an address it is the balancer's own.
+    fn introduced(&mut self, index: u32, client: Option<SocketAddr>) {
+        if let Some(client) = client {
+            self.proxied.keep(index, client);
+        }
+        if let Some(conn) = self.table.get_mut(index) {
+            conn.stage = Stage::Sniffing(Awaited::Protocol);
+        }
     }
 
     /// Tells the protocol by the first bytes, and answers an upgrade request. How many bytes that took; `None` while there are too few.
@@ -284,7 +315,7 @@ impl Gateway {
         let Some(shard) = self.links.shard_of(slot) else { return Err(Ended) };
         let Some(conn) = self.table.get(index) else { return Err(Ended) };
         let conn = self.table.name(index, conn);
-        let peer = out.peer(index);
+        let peer = self.proxied.client(index).unwrap_or_else(|| out.peer(index));
         link::open(out.shard(shard), Open { conn, form, peer, packet });
         self.links.alive(shard, index);
         self.counts.opened += 1;

@@ -14,13 +14,22 @@ pub(crate) enum Stage {
     /// The index is not in use.
     Free,
     /// The first bytes are awaited, or the rest of an upgrade request.
-    Sniffing,
+    Sniffing(Awaited),
     /// The first packet is awaited.
     First,
     /// It has a name, and the state server knows it.
     Open,
     /// Nothing more is read or sent; the client is given time to see the end.
     Closing,
+}
+
+/// What the first bytes have to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// A balancer's word on whose connection this is.
+    ProxyHeader,
+    /// A protocol for clients.
+    Protocol,
 }
 
 /// How packets are framed.
@@ -82,7 +91,7 @@ impl Table {
     }
 
     /// Takes an index into use; `None` if all are.
-    pub(crate) fn insert(&mut self) -> Option<(u32, &mut Conn)> {
+    pub(crate) fn insert(&mut self, awaited: Awaited) -> Option<(u32, &mut Conn)> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.conns.len() < CONNECTIONS_PER_REACTOR_MAX => {
@@ -100,7 +109,7 @@ impl Table {
             None => return None,
         };
         let conn = &mut self.conns[index as usize];
-        conn.stage = Stage::Sniffing;
+        conn.stage = Stage::Sniffing(awaited);
         Some((index, conn))
     }
 
@@ -174,13 +183,13 @@ mod tests {
     #[test]
     fn a_name_dies_with_its_connection_though_the_index_lives_on() {
         let mut table = Table::new(1, 2);
-        let (index, conn) = table.insert().unwrap();
+        let (index, conn) = table.insert(Awaited::Protocol).unwrap();
         (conn.slot, conn.stage) = (Slot(7), Stage::Open);
         let name = table.name(index, table.get(index).unwrap());
         assert!(table.open(name).is_some());
         table.remove(index);
         assert!(table.open(name).is_none() && table.get(index).is_none());
-        let (again, conn) = table.insert().unwrap();
+        let (again, conn) = table.insert(Awaited::Protocol).unwrap();
         (conn.slot, conn.stage) = (Slot(7), Stage::Open);
         assert_eq!(again, index);
         assert!(table.open(name).is_none());

@@ -1,6 +1,7 @@
 //! The gateway machine alone: bytes of clients and frames of shards in, bytes and frames out.
 
 mod compressed;
+mod proxied;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -85,15 +86,21 @@ impl World {
     }
 
     fn with_deflate(mode: Mode, deflate: bool) -> Self {
-        let settings = Settings {
-            mode,
+        Self::told(|settings| (settings.mode, settings.deflate) = (mode, deflate))
+    }
+
+    /// With settings that are not the usual ones.
+    fn told(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            mode: Mode::Relay,
             gateway: 5,
             reactor: 1,
             boot_epoch: 77,
             tunables: Arc::default(),
-            deflate,
+            deflate: false,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
+        change(&mut settings);
         Self { machine: Gateway::new(settings), now: Now::default(), done: Done::default() }
     }
 
@@ -127,7 +134,11 @@ impl World {
     }
 
     fn accept(&mut self) -> u32 {
-        self.machine.accept(self.now, "192.0.2.1:9".parse().unwrap(), Door::Clients).unwrap().0
+        self.accept_at(Door::Clients).unwrap()
+    }
+
+    fn accept_at(&mut self, door: Door) -> Option<u32> {
+        self.machine.accept(self.now, "192.0.2.1:9".parse().unwrap(), door).map(|(index, _)| index)
     }
 
     /// Feeds bytes as a shell would, in pieces of `size`, keeping what is not consumed.

@@ -1,10 +1,11 @@
 //! What an operator may change while a gateway runs: [`Tunables`]. Owns the list; what each of them does is decided where it is used.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use proto::limits;
 
-use crate::{Config, Policy};
+use crate::{Cidr, Config, Policy};
 
 /// A field for each setting that is marked `@live`. All reactors share one, and are given another when the settings have been read again
 /// ([`crate::Input::Reload`]): whoever reads them anew for each decision needs to do nothing else.
@@ -12,6 +13,8 @@ use crate::{Config, Policy};
 pub struct Tunables {
     /// Which upgrade requests are welcome.
     pub policy: Policy,
+    /// Whose PROXY headers are believed.
+    pub proxy_from: Vec<Cidr>,
     /// From accept to the end of the first packet.
     pub handshake_deadline: Duration,
     /// How long a client may take nothing of what waits for it. Who is blocked already keeps its deadline.
@@ -20,10 +23,18 @@ pub struct Tunables {
     pub drain: Duration,
 }
 
+impl Tunables {
+    /// Whether what comes from there may tell of other addresses.
+    pub(crate) fn trusts(&self, balancer: IpAddr) -> bool {
+        self.proxy_from.iter().any(|range| range.contains(balancer))
+    }
+}
+
 impl Default for Tunables {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            proxy_from: Vec::new(),
             handshake_deadline: limits::HANDSHAKE_DEADLINE,
             stall_deadline: limits::STALL_DEADLINE,
             drain: Duration::ZERO,
@@ -39,6 +50,7 @@ impl From<&Config> for Tunables {
                 origins: config.origins.clone(),
                 paths: config.paths.clone(),
             },
+            proxy_from: config.proxy_from.clone(),
             handshake_deadline: config.handshake_deadline,
             stall_deadline: config.stall_deadline,
             drain: config.drain,

@@ -84,6 +84,10 @@ reasons! {
     Overload = 18, "overload", 1013;
     /// A fault of ours.
     Internal = 19, "internal", 1011;
+    /// A connection to the balancers' listener that is from no trusted balancer.
+    UntrustedProxy = 20, "untrusted_proxy", 0;
+    /// A balancer's connection that does not begin with a PROXY header.
+    ProxyHeader = 21, "proxy_header", 0;
 }
 
 #[cfg(test)]

@@ -45,7 +45,9 @@ impl Cluster {
         let keys = format!("{KID}:HS256:file:{}", key.display());
         let behind = ("logic", logic.address("listen").to_string());
         let state = vec![("listen", any.clone()), ("admin", any.clone()), behind, ("token-keys", keys)];
-        let state = Server::start("state", [state, vec![("shards", "2".into())]].concat());
+        // Its log tells who logs in, and from where.
+        let more = vec![("shards", "2".into()), ("log", "info,state=debug".into())];
+        let state = Server::start("state", [state, more].concat());
         let behind = ("state", state.address("listen").to_string());
         let gateway = vec![("listen", any.clone()), ("admin", any), behind, ("reactors", "2".into())];
         let more = for_gateway.iter().map(|(name, value)| (*name, (*value).to_owned()));
@@ -108,7 +110,8 @@ impl Server {
     fn start(part: &'static str, mut settings: Vec<(&'static str, String)>) -> Self {
         let process = start(part, &settings);
         for (name, value) in &mut settings {
-            if let Some(bound) = process.ready.get(*name).and_then(serde_json::Value::as_str) {
+            if let Some(bound) = process.ready.get(name.replace('-', "_")).and_then(serde_json::Value::as_str)
+            {
                 bound.clone_into(value);
             }
         }
@@ -118,6 +121,11 @@ impl Server {
     /// Where it listens: "listen", "admin", "http".
     pub(crate) fn address(&self, name: &str) -> SocketAddr {
         self.process.address(&[name])
+    }
+
+    /// Waits until it has said something: the line.
+    pub(crate) fn has_said(&self, something: &str) -> String {
+        self.process.program.has_said(something)
     }
 
     /// Ends it at once, as `kill -9` does.

@@ -33,9 +33,20 @@ impl Foreign {
     /// Starts the program and logs in.
     pub(crate) fn online(cluster: &Cluster, library: Library, subprotocol: Subprotocol, uid: &str) -> Self {
         let url = format!("ws://{}/", cluster.address());
+        Self::online_at(cluster, &url, library, subprotocol, uid)
+    }
+
+    /// Starts the program, has it connect to this URL, and logs in.
+    pub(crate) fn online_at(
+        cluster: &Cluster,
+        url: &str,
+        library: Library,
+        subprotocol: Subprotocol,
+        uid: &str,
+    ) -> Self {
         let mut command = match library {
-            Library::Python => python(&descriptors(cluster), &url, subprotocol),
-            Library::Node => node(&url, subprotocol),
+            Library::Python => python(&descriptors(cluster), url, subprotocol),
+            Library::Node => node(url, subprotocol),
         };
         command.env_remove("http_proxy").env_remove("https_proxy");
         let program = Program::start(format!("{library:?} for {uid}"), command);

@@ -14,6 +14,7 @@ mod program;
 mod raw;
 
 mod bad_input;
+mod balancers_tell_whose_connection_it_is;
 mod compressed_packets_reach_foreign_clients;
 mod dev_runs_the_three_servers_and_leaves_none_behind;
 mod foreign_clients;

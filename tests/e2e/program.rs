@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// The bound on every wait of these tests. Far beyond what anything takes: it is there so that a test fails instead of hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long between two looks at what it has said, which is no event that could be awaited.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// A process that runs. It is killed when this is dropped; if that is because the test has failed, what it said is printed.
 pub(crate) struct Program {
     name: String,
@@ -80,6 +83,21 @@ impl Program {
     /// All it has said so far, stdout and stderr.
     pub(crate) fn said(&self) -> String {
         self.said.lock().expect("no thread panics while it holds this").clone()
+    }
+
+    /// Waits until it has said something, on stdout or stderr: the line.
+    ///
+    /// # Panics
+    /// When it does not say so in time.
+    pub(crate) fn has_said(&self, something: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = self.said().lines().find(|line| line.contains(something)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "{} does not say {something:?}", self.name);
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Ends it at once, as `kill -9` does, and waits until it is gone.

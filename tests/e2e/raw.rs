@@ -23,7 +23,12 @@ pub(crate) struct Raw {
 impl Raw {
     /// Connects, and over WebSocket upgrades.
     pub(crate) fn open(edge: SocketAddr, transport: Transport) -> Self {
-        let stream = connect(edge);
+        Self::over(connect(edge), transport)
+    }
+
+    /// Upgrades, over WebSocket, a connection on which other things may have been said.
+    fn over(stream: TcpStream, transport: Transport) -> Self {
+        let edge = stream.peer_addr().expect("it is connected");
         // Masking keys need not be secret here.
         let mut raw =
             Self { stream, wire: Wire::new(transport, 1), bytes: Vec::new(), received: VecDeque::new() };
@@ -38,7 +43,12 @@ impl Raw {
 
     /// Connects, upgrades and logs in.
     pub(crate) fn log_in(edge: SocketAddr, transport: Transport, uid: &str) -> Self {
-        let mut raw = Self::open(edge, transport);
+        Self::logged_in_over(connect(edge), transport, uid)
+    }
+
+    /// Upgrades and logs in.
+    pub(crate) fn logged_in_over(stream: TcpStream, transport: Transport, uid: &str) -> Self {
+        let mut raw = Self::over(stream, transport);
         raw.send_login(uid, token(uid));
         let answer = raw.packet().body;
         assert!(matches!(answer, ServerBody::LoginOk(_)), "{answer:?}");
@@ -112,7 +122,8 @@ pub(crate) fn exchange(edge: SocketAddr, bytes: &[u8]) -> String {
     String::from_utf8(answer).expect("an answer in words")
 }
 
-fn connect(edge: SocketAddr) -> TcpStream {
+/// Connects, with bounds on waiting.
+pub(crate) fn connect(edge: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&edge, PATIENCE).expect("the gateway listens");
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -19,14 +19,14 @@ use reactor::clock::Clock;
 use reactor::listener::Listener;
 use reactor::wake::Mailbox;
 
-use crate::{Config, Settings, Tunables};
+use crate::{Config, Door, Settings, Tunables};
 use counters::Counters;
 use worker::{Command, Worker};
 
 /// A running gateway.
 #[derive(Debug)]
 pub struct Running {
-    listen: SocketAddr,
+    listen: Vec<(&'static str, SocketAddr)>,
     admin: Admin,
     reactors: Vec<(Mailbox<Command>, JoinHandle<std_io::Result<()>>)>,
 }
@@ -38,13 +38,12 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let count = if config.reactors == 0 { cores } else { config.reactors as usize };
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
-    let mut address = config.listen;
+    let mut doors = doors(config);
     let tunables = Arc::new(Tunables::from(config));
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
     for number in 0..count.min(proto::limits::REACTORS_MAX) {
-        let listener = Listener::bind(address)?;
-        address = listener.address()?;
+        let listeners = bind(&mut doors)?;
         let settings = Settings {
             mode: config.mode,
             limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
@@ -60,7 +59,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         // The mailbox's waker belongs to the poller, which the thread makes itself: what a reactor uses it has opened.
         let (send, receive) = bounded(1);
         let thread = thread::Builder::new().name(format!("reactor-{number}")).spawn(move || {
-            let (worker, mailbox) = Worker::new(settings, clock, listener, state, counters)?;
+            let (worker, mailbox) = Worker::new(settings, clock, listeners, state, counters)?;
             drop(send.send(mailbox));
             worker.run()
         })?;
@@ -74,13 +73,30 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         }
     }
     let admin = Admin::start(config.admin, admin::pages(config.mode, blocks))?;
-    Ok(Running { listen: address, admin, reactors })
+    let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
+    Ok(Running { listen, admin, reactors })
+}
+
+/// The listeners that every reactor has: by the setting that names the address.
+fn doors(config: &Config) -> Vec<(Door, &'static str, SocketAddr)> {
+    let balancers = config.proxy_listen.map(|address| (Door::Balancers, "proxy_listen", address));
+    [(Door::Clients, "listen", config.listen)].into_iter().chain(balancers).collect()
+}
+
+/// Binds one reactor's listeners, and puts in the ports that the kernel has chosen, for the other reactors.
+fn bind(doors: &mut [(Door, &'static str, SocketAddr)]) -> std_io::Result<Vec<(Door, Listener)>> {
+    let bind = |(door, _, address): &mut (Door, &'static str, SocketAddr)| {
+        let listener = Listener::bind(*address)?;
+        *address = listener.address()?;
+        Ok((*door, listener))
+    };
+    doors.iter_mut().map(bind).collect()
 }
 
 impl Running {
     /// The bound addresses: where clients and operators find it.
     pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        vec![("listen", self.listen), ("admin", self.admin.address())]
+        self.listen.iter().copied().chain([("admin", self.admin.address())]).collect()
     }
 
     /// Has all reactors take on what may be changed while they run: the settings that are marked `@live`. Nobody is disconnected.

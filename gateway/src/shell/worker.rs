@@ -34,7 +34,7 @@ const LINK_READS_PER_TURN: u32 = 16;
 const LEAVING: Duration = Duration::from_secs(3);
 
 // Tokens: a connection's is its index and generation; those of other sources begin above.
-const LISTENER: usize = 1 << 40;
+const LISTENERS: usize = 1 << 40;
 const MAILBOX: usize = 2 << 40;
 const LINKS: usize = 3 << 40;
 
@@ -55,7 +55,8 @@ pub(super) struct Worker {
     machine: Gateway,
     io: Io,
     scratch: Scratch,
-    listener: Option<Listener>,
+    /// None any more once this reactor is stopping.
+    listeners: Vec<(Door, Listener)>,
     commands: Receiver<Command>,
     state: SocketAddr,
     dialers: Vec<Dialer>,
@@ -66,17 +67,19 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// A reactor that listens on `listener` and dials `state`. To be called on its own thread.
+    /// A reactor that listens on `listeners` and dials `state`. To be called on its own thread.
     pub(super) fn new(
         settings: Settings,
         clock: Clock,
-        mut listener: Listener,
+        mut listeners: Vec<(Door, Listener)>,
         state: SocketAddr,
         counters: Arc<Counters>,
     ) -> io::Result<(Self, Mailbox<Command>)> {
         let poller = Poller::new(EVENTS)?;
         let (mailbox, commands) = mailbox(poller.registry(), Token(MAILBOX), 16)?;
-        listener.register(poller.registry(), Token(LISTENER))?;
+        for (place, (_, listener)) in listeners.iter_mut().enumerate() {
+            listener.register(poller.registry(), Token(LISTENERS + place))?;
+        }
         let mut worker = Self {
             machine: Gateway::new(settings.clone()),
             settings,
@@ -84,7 +87,7 @@ impl Worker {
             poller,
             io: Io::default(),
             scratch: Scratch::new(SCRATCH_BYTES),
-            listener: Some(listener),
+            listeners,
             commands,
             state,
             dialers: Vec::new(),
@@ -129,27 +132,30 @@ impl Worker {
 
     fn timeout(&self, give_up_ms: Option<u64>) -> Option<Duration> {
         let dialers = self.dialers.iter().filter_map(Dialer::next_deadline).min();
-        let listener = self.listener.as_ref().and_then(Listener::next_deadline);
-        let deadlines = [self.machine.next_deadline(), dialers, listener, give_up_ms];
+        let listeners = self.listeners.iter().filter_map(|(_, listener)| listener.next_deadline()).min();
+        let deadlines = [self.machine.next_deadline(), dialers, listeners, give_up_ms];
         let next = deadlines.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.clock.now().mono_ms)))
     }
 
     fn handle(&mut self, event: Ready, now: Now) {
         match event.token.0 {
-            LISTENER => self.accept(now),
             MAILBOX => self.obey(now),
             link if link >= LINKS => self.hear((link - LINKS) as u32, event, now),
+            listener if listener >= LISTENERS => self.accept(listener - LISTENERS, now),
             conn => self.serve(event, conn as u32 & 0xFF_FFFF, now),
         }
     }
 
-    fn accept(&mut self, now: Now) {
-        let Some(listener) = &mut self.listener else { return };
+    fn accept(&mut self, place: usize, now: Now) {
+        let Some((door, listener)) = self.listeners.get_mut(place) else { return };
         let (machine, sockets, poller) = (&mut self.machine, &mut self.io.sockets, &self.poller);
         let mut broken = Vec::new();
         let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
-            let Some((index, generation)) = machine.accept(now, peer, Door::Clients) else { return };
+            let Some((index, generation)) = machine.accept(now, peer, *door) else {
+                tracing::debug!(%peer, ?door, "a connection was turned away");
+                return;
+            };
             let token = Token(usize::from(generation) << 24 | index as usize);
             if let Err(error) = sockets.adopt(index, stream, poller.registry(), token) {
                 tracing::debug!(%peer, %error, "cannot take a connection in");
@@ -161,7 +167,7 @@ impl Worker {
         }
         self.shed += accepted.shed as u64;
         if accepted.more {
-            self.poller.again(Token(LISTENER));
+            self.poller.again(Token(LISTENERS + place));
         }
         for index in broken {
             self.tell(now, Input::Gone { index, reason: CloseReason::PeerReset });
@@ -173,7 +179,7 @@ impl Worker {
             match command {
                 Command::Drain => {
                     self.stopping = true;
-                    self.listener = None;
+                    self.listeners.clear();
                     self.counters.draining.set(1);
                 }
                 Command::Reload(tunables) => self.tell(now, Input::Reload(tunables)),
@@ -282,12 +288,10 @@ impl Worker {
         for dialer in &mut self.dialers {
             dialer.expire(now, self.poller.registry());
         }
-        if self
-            .listener
-            .as_ref()
-            .is_some_and(|listener| listener.next_deadline().is_some_and(|at| at <= now.mono_ms))
-        {
-            self.accept(now);
+        for place in 0..self.listeners.len() {
+            if self.listeners[place].1.next_deadline().is_some_and(|at| at <= now.mono_ms) {
+                self.accept(place, now);
+            }
         }
     }
 
