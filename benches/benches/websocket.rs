@@ -12,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use benches::{Connection, Endless, client_frames};
+use benches::stream::{Connection, Endless, client_frames};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use proto::ws::{Opcode, mask, request, upgrade};
 

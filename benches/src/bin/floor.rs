@@ -1,5 +1,5 @@
 //! The floor: the barest echo over TCP that epoll allows. One `recv` and one `send` for each event, one shared buffer, nothing parsed. What a
-//! WebSocket echo costs above this is what its protocol costs.
+//! WebSocket echo costs above this is what its protocol costs. With `--fan-out` what one says goes to all: a bare loop of `send` calls.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it found")]
 
@@ -18,6 +18,8 @@ struct Conn {
 }
 
 fn main() -> io::Result<()> {
+    let to_all = std::env::args().nth(1).is_some_and(|option| option == "--fan-out");
+    reactor::sys::raise_open_files()?;
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
@@ -37,12 +39,25 @@ fn main() -> io::Result<()> {
                 }
                 continue;
             }
+            if to_all {
+                send_to_all(&mut table, event.token().0, &mut buffer)?;
+                continue;
+            }
             let slot = &mut table[event.token().0];
             if slot.as_mut().is_some_and(|conn| !conn.serve(&mut buffer)) {
                 *slot = None;
             }
         }
     }
+}
+
+/// Every receiver has taken the last message before the next is asked for, so that no send is cut short.
+fn send_to_all(table: &mut [Option<Conn>], from: usize, buffer: &mut [u8]) -> io::Result<()> {
+    let received = match table[from].as_mut().map(|conn| conn.stream.read(buffer)) {
+        Some(Ok(received)) if received > 0 => received,
+        _ => return Ok(()),
+    };
+    table.iter_mut().flatten().try_for_each(|conn| conn.stream.write_all(&buffer[..received]))
 }
 
 impl Conn {
