@@ -15,6 +15,11 @@ pub use prometheus_client;
 pub struct Cell(AtomicU64);
 
 impl Cell {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     /// Adds to it. Only the owning thread may call this: two writers would lose counts (never corrupt memory).
     #[inline]
     pub fn add(&self, n: u64) {
@@ -98,20 +103,20 @@ impl Page {
 /// assert!(page.text().contains("demo_ended_total{how=\"badly\"} 1"));
 /// ```
 ///
-/// Counters get Prometheus' `_total` behind their name. The values of a label are a constant array or slice of at most 32 `&str`.
+/// A histogram's type stands behind its name: `histogram took: reactor::histogram::Times = "demo_took_seconds";`. Counters get Prometheus' `_total` behind their name. The values of a label are a constant array or slice of at most 32 `&str`.
 #[macro_export]
 macro_rules! counters {
     (
         $(#[$doc:meta])*
         $vis:vis struct $name:ident {
-            $($(#[doc = $help:literal])+ $kind:ident $field:ident $([$label:literal; $values:expr])? = $metric:literal;)+
+            $($(#[doc = $help:literal])+ $kind:ident $field:ident $(: $type:ty)? $([$label:literal; $values:expr])? = $metric:literal;)+
         }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         #[repr(align(128))]
         $vis struct $name {
-            $($(#[doc = $help])+ pub $field: $crate::counters!(@type $([$values])?),)+
+            $($(#[doc = $help])+ pub $field: $crate::counters!(@type $($type)? $([$values])?),)+
         }
 
         impl $crate::counters::Block for $name {
@@ -126,6 +131,11 @@ macro_rules! counters {
     };
     (@type) => { $crate::counters::Cell };
     (@type [$values:expr]) => { [$crate::counters::Cell; $values.len()] };
+    (@type $type:ty) => { $type };
+    (@encode $blocks:ident, $encoder:ident, histogram, $field:ident, $metric:literal, $help:expr) => {
+        let metric = $crate::counters!(@descriptor $encoder, histogram, $metric, $help);
+        $crate::histogram::Histogram::encode($blocks.iter().map(|block| &block.$field), metric)?;
+    };
     (@encode $blocks:ident, $encoder:ident, $kind:ident, $field:ident, $metric:literal, $help:expr) => {
         let sum: u64 = $blocks.iter().map(|block| block.$field.get()).sum();
         let metric = $crate::counters!(@descriptor $encoder, $kind, $metric, $help);
@@ -144,6 +154,7 @@ macro_rules! counters {
         $encoder.encode_descriptor($metric, $help.trim_ascii().trim_end_matches('.'), None, $crate::counters!(@kind $kind))?
     };
     (@kind counter) => { $crate::counters::prometheus_client::metrics::MetricType::Counter };
+    (@kind histogram) => { $crate::counters::prometheus_client::metrics::MetricType::Histogram };
     (@kind gauge) => { $crate::counters::prometheus_client::metrics::MetricType::Gauge };
     (@value $metric:ident, counter, $sum:ident) => {{
         let mut metric = $metric;

@@ -5,14 +5,16 @@
 //! and what is said, is left to the machines. It is the only home of `unsafe` ([`sys`]).
 //!
 //! Reading order: [`poll`] (one turn), [`sockets`] (the many connections of clients), [`link`] (the few connections between our own
-//! processes), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`], [`admin`] and [`clock`].
+//! processes), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`] and [`histogram`], [`admin`] and [`clock`].
 
 pub mod admin;
 pub mod clock;
 pub mod counters;
+pub mod histogram;
 pub mod link;
 pub mod listener;
 pub mod poll;
 pub mod sockets;
 pub mod sys;
+pub mod traffic;
 pub mod wake;

@@ -13,6 +13,7 @@ use proto::rpc::{self, FrameError};
 use proto::time::Now;
 
 use crate::poll::Ready;
+use crate::traffic::Traffic;
 
 /// Bytes of a link's receive buffer at first; it doubles when a read fills it …
 const INBOX_BYTES_MIN: usize = 64 * 1024;
@@ -43,6 +44,7 @@ pub struct Link {
     sent: usize,
     /// The socket took less than it was given: wait for a writable event.
     blocked: bool,
+    traffic: Traffic,
 }
 
 /// Whether a link has more to read.
@@ -59,7 +61,8 @@ impl Link {
     pub fn new(mut stream: TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, token, inbox: Vec::new(), start: 0, end: 0, sent: 0, blocked: false })
+        let (inbox, traffic) = (Vec::new(), Traffic::default());
+        Ok(Self { stream, token, inbox, start: 0, end: 0, sent: 0, blocked: false, traffic })
     }
 
     /// The token under which its events come.
@@ -70,6 +73,11 @@ impl Link {
     /// The other side's address.
     pub fn peer(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
+    }
+
+    /// The bytes that went through since this was asked last.
+    pub fn take_traffic(&mut self) -> Traffic {
+        std::mem::take(&mut self.traffic)
     }
 
     /// Takes note that the socket is writable again.
@@ -86,6 +94,7 @@ impl Link {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(n) => {
                 self.end += n;
+                self.traffic.read += n as u64;
                 Ok(if n == space || hung_up { Filled::More } else { Filled::Drained })
             }
             Err(error) => match error.kind() {
@@ -109,6 +118,7 @@ impl Link {
             match self.stream.write(&out[self.sent..]) {
                 Ok(n) => {
                     self.sent += n;
+                    self.traffic.written += n as u64;
                     self.blocked = self.sent < out.len();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,

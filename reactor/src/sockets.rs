@@ -10,6 +10,8 @@ use std::net::{Shutdown, SocketAddr};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use crate::traffic::Traffic;
+
 /// Bytes of buffers that a reactor keeps for reuse, in all.
 const POOL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Capacity of a single buffer that is worth keeping.
@@ -27,6 +29,7 @@ pub struct Sockets {
     dirty: Vec<u32>,
     pool: Pool,
     queued: usize,
+    traffic: Traffic,
 }
 
 /// 24 bytes when idle, and nothing elsewhere.
@@ -117,6 +120,11 @@ impl Sockets {
         self.queued
     }
 
+    /// All bytes that went through so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
     /// Queues `parts`, in order, and returns how many bytes now wait for this client.
     #[inline]
     pub fn push(&mut self, index: u32, parts: &[&[u8]]) -> usize {
@@ -145,8 +153,9 @@ impl Sockets {
             return;
         };
         match stream.write(bytes) {
-            Ok(sent) if sent == bytes.len() => {}
+            Ok(sent) if sent == bytes.len() => self.traffic.written += sent as u64,
             Ok(sent) => {
+                self.traffic.written += sent as u64;
                 socket.blocked = true;
                 self.push(index, &[&bytes[sent..]]);
             }
@@ -222,6 +231,7 @@ impl Sockets {
             Err(_) => return Some(Flushed::Broken),
         };
         self.queued -= sent;
+        self.traffic.written += sent as u64;
         out.done += sent;
         let was_behind = socket.behind;
         socket.behind = out.done < out.bytes.len();
@@ -291,6 +301,7 @@ impl Scratch {
             Ok(0) if space > 0 => Received::Closed,
             Ok(n) => {
                 self.filled += n;
+                sockets.traffic.read += n as u64;
                 if n == space || hung_up { Received::More } else { Received::Drained }
             }
             Err(error) => match error.kind() {

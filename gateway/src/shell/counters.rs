@@ -1,6 +1,8 @@
 //! The gateway's metrics. Owns their names; what they count is the machine's.
 
 use proto::close::CloseReason;
+use reactor::histogram::{Amounts, Times};
+use reactor::traffic::Traffic;
 
 use crate::{Counts, Gateway};
 
@@ -47,8 +49,20 @@ reactor::counters! {
         counter blocked = "holdfast_gateway_clients_blocked";
         /// Links to state shards that were lost.
         counter links_lost = "holdfast_gateway_links_lost";
-        /// Turns of the event loop.
-        counter turns = "holdfast_gateway_turns";
+        /// Bytes that came from clients, as they stood on the wire.
+        counter bytes_in = "holdfast_gateway_client_bytes_received";
+        /// Bytes that clients' sockets took, as they stand on the wire.
+        counter bytes_out = "holdfast_gateway_client_bytes_sent";
+        /// Bytes that came from state shards.
+        counter link_bytes_in = "holdfast_gateway_link_bytes_received";
+        /// Bytes that links to state shards took.
+        counter link_bytes_out = "holdfast_gateway_link_bytes_sent";
+        /// Time from an event loop's waking to the end of its flush: nobody who was ready waited longer.
+        histogram turn_time: Times = "holdfast_gateway_turn_seconds";
+        /// Events that one turn of an event loop handled.
+        histogram turn_events: Amounts = "holdfast_gateway_turn_events";
+        /// Packets that one turn of an event loop moved up and down, if any.
+        histogram turn_packets: Amounts = "holdfast_gateway_turn_packets";
         /// Connections that ended, by reason.
         counter closed["reason"; CloseReason::LABELS] = "holdfast_gateway_closed";
     }
@@ -95,5 +109,32 @@ impl Counters {
         for (cell, count) in self.closed.iter().zip(closed) {
             cell.set(*count);
         }
+    }
+
+    /// Takes a turn into the histograms. To be called before the machine's numbers of this turn are published.
+    #[inline]
+    pub(super) fn turn(&self, machine: &Gateway, events: usize, micros: u64) {
+        self.turn_time.observe(micros);
+        self.turn_events.observe(events as u64);
+        let Counts { uplinks, downlinks, heartbeats, .. } = machine.counts();
+        let before = self.uplinks.get() + self.downlinks.get() + self.heartbeats.get();
+        let packets = uplinks + downlinks + heartbeats - before;
+        if packets > 0 {
+            self.turn_packets.observe(packets);
+        }
+    }
+
+    /// All bytes of clients so far.
+    #[inline]
+    pub(super) fn traffic(&self, traffic: Traffic) {
+        self.bytes_in.set(traffic.read);
+        self.bytes_out.set(traffic.written);
+    }
+
+    /// Bytes that a link has moved in this turn.
+    #[inline]
+    pub(super) fn link_traffic(&self, traffic: Traffic) {
+        self.link_bytes_in.add(traffic.read);
+        self.link_bytes_out.add(traffic.written);
     }
 }

@@ -105,18 +105,21 @@ impl Worker {
     /// Turns until told to stop, and then until all clients have gone, to which they are asked evenly over the drain time; those that do not go are left.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut ready = Vec::with_capacity(EVENTS);
-        let mut give_up_ms = None;
+        let (mut give_up_ms, mut ended) = (None, self.clock.micros());
         loop {
-            let timeout = self.timeout(give_up_ms);
+            let timeout = self.timeout(give_up_ms, ended);
             self.poller.turn(timeout, &mut ready)?;
-            let now = self.clock.now();
+            let woken = self.clock.micros();
+            let now = self.clock.at(woken);
             for event in &ready {
                 self.handle(*event, now);
             }
             self.expire(now);
             self.flush(now);
-            self.counters.turns.add(1);
             self.counters.client_queue_bytes.set(self.io.sockets.queued() as u64);
+            self.counters.traffic(self.io.sockets.traffic());
+            ended = self.clock.micros();
+            self.counters.turn(&self.machine, ready.len(), ended - woken);
             self.counters.publish(&self.machine, self.shed);
             if self.stopping {
                 let limit = *give_up_ms.get_or_insert_with(|| {
@@ -130,12 +133,13 @@ impl Worker {
         }
     }
 
-    fn timeout(&self, give_up_ms: Option<u64>) -> Option<Duration> {
+    /// How long the next turn may wait. `ended` is when the last one did, in microseconds.
+    fn timeout(&self, give_up_ms: Option<u64>, ended: u64) -> Option<Duration> {
         let dialers = self.dialers.iter().filter_map(Dialer::next_deadline).min();
         let listeners = self.listeners.iter().filter_map(|(_, listener)| listener.next_deadline()).min();
         let deadlines = [self.machine.next_deadline(), dialers, listeners, give_up_ms];
         let next = deadlines.into_iter().flatten().min()?;
-        Some(Duration::from_millis(next.saturating_sub(self.clock.now().mono_ms)))
+        Some(Duration::from_millis(next.saturating_sub(ended / 1000)))
     }
 
     fn handle(&mut self, event: Ready, now: Now) {
@@ -311,7 +315,14 @@ impl Worker {
         for shard in 0..self.dialers.len() {
             let frames = &mut self.io.frames[shard];
             // What is held for a shard that is away counts as its backlog, too.
-            let flushed = self.dialers[shard].link().map_or(Ok(frames.len()), |link| link.flush(frames));
+            let flushed = match self.dialers[shard].link() {
+                Some(link) => {
+                    let flushed = link.flush(frames);
+                    self.counters.link_traffic(link.take_traffic());
+                    flushed
+                }
+                None => Ok(frames.len()),
+            };
             match flushed {
                 Ok(bytes) => self.tell(now, Input::Backlog { shard: shard as u32, bytes }),
                 Err(error) => self.lose(shard as u32, &error, now),
