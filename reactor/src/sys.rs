@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "the one exception to the workspace's rule")]
 
 use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 /// Raises the soft limit of open files to the hard one and returns what then holds.
 pub fn raise_open_files() -> io::Result<u64> {
@@ -27,13 +28,52 @@ pub fn pin_to_core(core: usize) -> io::Result<()> {
     check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) })
 }
 
+/// A counter that a poll can watch, at 0: the write of a number makes it readable (eventfd(2)).
+pub fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    check(descriptor)?;
+    // SAFETY: the call has just opened it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Gives the calling thread a descriptor table of its own (unshare(2), CLONE_FILES), in which there are the standard streams and `kept`, under the
+/// numbers that they have, and nothing else. From then on what the thread opens is its own alone: the kernel takes no lock and counts no reference for a
+/// descriptor, and the limit of open files counts for this thread by itself.
+///
+/// To be called first of all on a new thread. A descriptor that was moved into it and is not among `kept` is closed, and its number will name
+/// something else. What is in `kept` must not be closed by this thread: in the other table it would stay open.
+///
+/// # Errors
+/// Where the call is forbidden, as by some containers' system call filters; the thread then goes on with the table it has.
+pub fn own_descriptors(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    // SAFETY: no memory is passed; the other threads keep the old table.
+    check(unsafe { libc::unshare(libc::CLONE_FILES) })?;
+    let mut kept: Vec<RawFd> = kept.iter().map(BorrowedFd::as_raw_fd).collect();
+    kept.extend([libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO]);
+    kept.sort_unstable();
+    kept.dedup();
+    let ends = kept.iter().skip(1).map(|next| (next - 1) as u32).chain([u32::MAX]);
+    for (first, last) in kept.iter().map(|before| (before + 1) as u32).zip(ends) {
+        if first <= last {
+            // SAFETY: the table is this thread's own, and by this function's contract nothing in the thread uses a number that is closed here. The
+            // descriptors' owners are on other threads and keep them.
+            check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } as libc::c_int)?;
+        }
+    }
+    Ok(())
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
 
     #[test]
     fn the_limit_of_open_files_can_be_raised_to_the_hard_one() {
@@ -50,5 +90,28 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn a_thread_with_a_table_of_its_own_sees_only_what_it_kept_and_closes_nothing_of_others() {
+        let (kept, left) = (File::from(eventfd().unwrap()), File::from(eventfd().unwrap()));
+        let (number, other) = (kept.as_raw_fd(), left.as_raw_fd());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                own_descriptors(&[kept.as_fd()]).unwrap();
+                let open: Vec<String> = fs::read_dir("/proc/thread-self/fd")
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                assert!(open.contains(&number.to_string()), "{open:?}");
+                // The standard streams, what was kept, and the folder that is being read.
+                assert!(open.len() <= 5, "{open:?}");
+                (&kept).write_all(&1_u64.to_ne_bytes()).unwrap();
+            });
+        });
+        let mut count = [0; 8];
+        (&kept).read_exact(&mut count).unwrap();
+        assert_eq!(u64::from_ne_bytes(count), 1);
+        assert!(fs::exists(format!("/proc/self/fd/{other}")).unwrap());
     }
 }

@@ -1,17 +1,30 @@
 //! What reaches an event loop from other threads: a bounded channel and a wake-up. Owns the two; what is said through them is the shells' business.
 //! Control only: no client's byte takes this way.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use mio::{Registry, Token, Waker};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+
+use crate::sys;
 
 /// The sending half, for any thread.
 #[derive(Debug)]
 pub struct Mailbox<T> {
     sender: Sender<T>,
-    waker: Arc<Waker>,
+    /// An eventfd. It is never read: each write is an edge, and an edge is all that is wanted.
+    waker: Arc<File>,
+}
+
+/// The receiving half, until it is registered with a poll.
+#[derive(Debug)]
+pub struct Inbox<T> {
+    receiver: Receiver<T>,
+    waker: Arc<File>,
 }
 
 impl<T> Clone for Mailbox<T> {
@@ -38,11 +51,33 @@ impl<T> Mailbox<T> {
     }
 
     fn wake(&self) {
-        // An eventfd takes 2^64 - 2 wake-ups before it would block; the loop drains it long before.
-        if let Err(error) = self.waker.wake() {
+        // An eventfd takes 2^64 - 2 wake-ups before it would block: more than a process lives to make.
+        if let Err(error) = (&*self.waker).write_all(&1_u64.to_ne_bytes()) {
             tracing::error!(%error, "cannot wake an event loop");
         }
     }
+}
+
+impl<T> Inbox<T> {
+    /// Makes arrivals show as `token`, readable.
+    pub fn register(self, registry: &Registry, token: Token) -> io::Result<Receiver<T>> {
+        registry.register(&mut SourceFd(&self.waker.as_raw_fd()), token, Interest::READABLE)?;
+        Ok(self.receiver)
+    }
+}
+
+impl<T> AsFd for Inbox<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.waker.as_fd()
+    }
+}
+
+/// A mailbox of at most `capacity` messages, for a loop that does not exist yet: with a descriptor table of its own it can only be woken by what was there
+/// before ([`sys::own_descriptors`]). The mailbox must outlive the loop's thread, or its descriptor stays open.
+pub fn unregistered<T>(capacity: usize) -> io::Result<(Mailbox<T>, Inbox<T>)> {
+    let (sender, receiver) = bounded(capacity);
+    let waker = Arc::new(File::from(sys::eventfd()?));
+    Ok((Mailbox { sender, waker: Arc::clone(&waker) }, Inbox { receiver, waker }))
 }
 
 /// A mailbox of at most `capacity` messages whose arrivals make `token` readable.
@@ -51,8 +86,8 @@ pub fn mailbox<T>(
     token: Token,
     capacity: usize,
 ) -> io::Result<(Mailbox<T>, Receiver<T>)> {
-    let (sender, receiver) = bounded(capacity);
-    Ok((Mailbox { sender, waker: Arc::new(Waker::new(registry, token)?) }, receiver))
+    let (mailbox, inbox) = unregistered(capacity)?;
+    Ok((mailbox, inbox.register(registry, token)?))
 }
 
 #[cfg(test)]

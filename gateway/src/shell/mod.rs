@@ -9,6 +9,7 @@ mod worker;
 
 use std::io as std_io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -16,24 +17,32 @@ use crossbeam_channel::bounded;
 use proto::ws::Limits;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
-use reactor::listener::Listener;
-use reactor::wake::Mailbox;
+use reactor::sys;
+use reactor::wake::{self, Mailbox};
 
 use crate::{Config, Door, Settings, Tunables};
 use counters::Counters;
-use worker::{Command, Worker};
+use worker::{Birth, Command, Doors, Worker};
+
+/// Commands that may wait for a reactor.
+const COMMANDS: usize = 16;
+
+/// Where a reactor is told what to do, and its thread. The mailbox outlives the thread.
+type Reactor = (Mailbox<Command>, JoinHandle<std_io::Result<()>>);
 
 /// A running gateway.
 #[derive(Debug)]
 pub struct Running {
     listen: Vec<(&'static str, SocketAddr)>,
     admin: Admin,
-    reactors: Vec<(Mailbox<Command>, JoinHandle<std_io::Result<()>>)>,
+    reactors: Vec<Reactor>,
 }
 
 /// Starts a gateway: one thread for each reactor, and one for the admin pages. It takes clients at once, and logs them in as soon as the state server is
 /// there.
 pub fn start(config: &Config) -> std_io::Result<Running> {
+    let files = sys::raise_open_files()?;
+    tracing::debug!(files, "each reactor may open so many files");
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let count = if config.reactors == 0 { cores } else { config.reactors as usize };
     let clock = Clock::start();
@@ -43,7 +52,6 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
     for number in 0..count.min(proto::limits::REACTORS_MAX) {
-        let listeners = bind(&mut doors)?;
         let settings = Settings {
             mode: config.mode,
             limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
@@ -55,22 +63,10 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         };
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));
-        let state = config.state;
-        // The mailbox's waker belongs to the poller, which the thread makes itself: what a reactor uses it has opened.
-        let (send, receive) = bounded(1);
-        let thread = thread::Builder::new().name(format!("reactor-{number}")).spawn(move || {
-            let (worker, mailbox) = Worker::new(settings, clock, listeners, state, counters)?;
-            drop(send.send(mailbox));
-            worker.run()
-        })?;
-        match receive.recv() {
-            Ok(mailbox) => reactors.push((mailbox, thread)),
-            Err(_) => {
-                return Err(join(thread)
-                    .err()
-                    .unwrap_or_else(|| std_io::Error::other("a reactor ended at once")));
-            }
-        }
+        let birth = Birth { settings, clock, doors: doors.clone(), state: config.state, counters };
+        let reactor;
+        (reactor, doors) = spawn(birth)?;
+        reactors.push(reactor);
     }
     let admin = Admin::start(config.admin, admin::pages(config.mode, blocks))?;
     let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
@@ -78,19 +74,9 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
 }
 
 /// The listeners that every reactor has: by the setting that names the address.
-fn doors(config: &Config) -> Vec<(Door, &'static str, SocketAddr)> {
+fn doors(config: &Config) -> Doors {
     let balancers = config.proxy_listen.map(|address| (Door::Balancers, "proxy_listen", address));
     [(Door::Clients, "listen", config.listen)].into_iter().chain(balancers).collect()
-}
-
-/// Binds one reactor's listeners, and puts in the ports that the kernel has chosen, for the other reactors.
-fn bind(doors: &mut [(Door, &'static str, SocketAddr)]) -> std_io::Result<Vec<(Door, Listener)>> {
-    let bind = |(door, _, address): &mut (Door, &'static str, SocketAddr)| {
-        let listener = Listener::bind(*address)?;
-        *address = listener.address()?;
-        Ok((*door, listener))
-    };
-    doors.iter_mut().map(bind).collect()
 }
 
 impl Running {
@@ -114,6 +100,24 @@ impl Running {
             drop(mailbox.send_blocking(Command::Drain));
         }
         self.reactors.into_iter().try_for_each(|(_, thread)| join(thread))
+    }
+}
+
+/// Starts a reactor, which opens its own listeners, and tells where these listen: the kernel may have chosen the ports.
+fn spawn(birth: Birth) -> std_io::Result<(Reactor, Doors)> {
+    let (mailbox, commands) = wake::unregistered(COMMANDS)?;
+    let (send, receive) = bounded(1);
+    let thread = thread::Builder::new().name(format!("reactor-{}", birth.settings.reactor)).spawn(move || {
+        if let Err(why) = sys::own_descriptors(&[commands.as_fd()]) {
+            tracing::warn!(%why, "the reactors share one table of descriptors, and one limit of open files");
+        }
+        let worker = Worker::new(birth, commands)?;
+        send.send(worker.doors().clone()).map_err(std_io::Error::other)?;
+        worker.run()
+    })?;
+    match receive.recv() {
+        Ok(doors) => Ok(((mailbox, thread), doors)),
+        Err(_) => Err(join(thread).err().unwrap_or_else(|| std_io::Error::other("a reactor ended at once"))),
     }
 }
 

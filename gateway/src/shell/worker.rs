@@ -15,7 +15,7 @@ use reactor::link::{Dialer, Filled};
 use reactor::listener::Listener;
 use reactor::poll::{Poller, Ready};
 use reactor::sockets::{Flushed, Received, Scratch};
-use reactor::wake::{Mailbox, mailbox};
+use reactor::wake::Inbox;
 
 use super::counters::Counters;
 use super::io::Io;
@@ -47,6 +47,19 @@ pub(super) enum Command {
     Reload(Arc<Tunables>),
 }
 
+/// Where to listen: for whom, the setting that says so, and the address.
+pub(super) type Doors = Vec<(Door, &'static str, SocketAddr)>;
+
+/// What a reactor is born with.
+pub(super) struct Birth {
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) doors: Doors,
+    /// Where the state server is.
+    pub(super) state: SocketAddr,
+    pub(super) counters: Arc<Counters>,
+}
+
 /// One reactor.
 pub(super) struct Worker {
     settings: Settings,
@@ -55,6 +68,7 @@ pub(super) struct Worker {
     machine: Gateway,
     io: Io,
     scratch: Scratch,
+    doors: Doors,
     /// None any more once this reactor is stopping.
     listeners: Vec<(Door, Listener)>,
     commands: Receiver<Command>,
@@ -67,18 +81,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// A reactor that listens on `listeners` and dials `state`. To be called on its own thread.
-    pub(super) fn new(
-        settings: Settings,
-        clock: Clock,
-        mut listeners: Vec<(Door, Listener)>,
-        state: SocketAddr,
-        counters: Arc<Counters>,
-    ) -> io::Result<(Self, Mailbox<Command>)> {
+    /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
+    pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
+        let Birth { settings, clock, mut doors, state, counters } = birth;
         let poller = Poller::new(EVENTS)?;
-        let (mailbox, commands) = mailbox(poller.registry(), Token(MAILBOX), 16)?;
-        for (place, (_, listener)) in listeners.iter_mut().enumerate() {
+        let commands = commands.register(poller.registry(), Token(MAILBOX))?;
+        let mut listeners = Vec::new();
+        for (place, (door, _, address)) in doors.iter_mut().enumerate() {
+            let mut listener = Listener::bind(*address)?;
             listener.register(poller.registry(), Token(LISTENERS + place))?;
+            *address = listener.address()?;
+            listeners.push((*door, listener));
         }
         let mut worker = Self {
             machine: Gateway::new(settings.clone()),
@@ -87,6 +100,7 @@ impl Worker {
             poller,
             io: Io::default(),
             scratch: Scratch::new(SCRATCH_BYTES),
+            doors,
             listeners,
             commands,
             state,
@@ -99,7 +113,12 @@ impl Worker {
         if worker.settings.mode == Mode::Relay {
             worker.dial(1, true);
         }
-        Ok((worker, mailbox))
+        Ok(worker)
+    }
+
+    /// Where it listens, with the ports that the kernel has chosen.
+    pub(super) fn doors(&self) -> &Doors {
+        &self.doors
     }
 
     /// Turns until told to stop, and then until all clients have gone, to which they are asked evenly over the drain time; those that do not go are left.
