@@ -22,6 +22,9 @@ const MASK: [u8; 4] = [1, 2, 3, 4];
 /// A server that says nothing for so long is broken.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// The gateway remembers a deadline for each connection until it is past: then a connection is idle indeed.
+pub const HANDSHAKES_OVER: Duration = Duration::from_secs(proto::limits::HANDSHAKE_DEADLINE.as_secs() + 1);
+
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -274,7 +277,7 @@ pub fn connect(
             match protocol {
                 Protocol::Bare => {}
                 Protocol::Tcp => stream.write_all(&tcp::MAGIC)?,
-                Protocol::WebSocket => shake_hands(&mut stream, None)?,
+                Protocol::WebSocket => drop(shake_hands(&mut stream, None)?),
                 Protocol::LoggedIn => {
                     shake_hands(&mut stream, Some(Subprotocol::Proto.name()))?;
                     log_in(&mut stream, number)?;
@@ -286,10 +289,21 @@ pub fn connect(
         .collect()
 }
 
-fn shake_hands(stream: &mut std::net::TcpStream, subprotocol: Option<&str>) -> io::Result<()> {
+/// Opens and closes one WebSocket connection: its request, and how many bytes answer it.
+pub fn handshake(address: SocketAddr) -> io::Result<(Vec<u8>, usize)> {
+    let mut stream = std::net::TcpStream::connect(address)?;
+    let length = shake_hands(&mut stream, None)?;
+    Ok((upgrade_request(None), length))
+}
+
+fn upgrade_request(subprotocol: Option<&str>) -> Vec<u8> {
     let mut out = Vec::new();
     request::write(&mut out, "127.0.0.1", "/", KEY, subprotocol);
-    stream.write_all(&out)?;
+    out
+}
+
+fn shake_hands(stream: &mut std::net::TcpStream, subprotocol: Option<&str>) -> io::Result<usize> {
+    stream.write_all(&upgrade_request(subprotocol))?;
     let (mut answer, mut length) = ([0; 1024], 0);
     while !answer[..length].ends_with(b"\r\n\r\n") {
         match stream.read(&mut answer[length..])? {
@@ -297,7 +311,7 @@ fn shake_hands(stream: &mut std::net::TcpStream, subprotocol: Option<&str>) -> i
             received => length += received,
         }
     }
-    Ok(())
+    Ok(length)
 }
 
 fn log_in(stream: &mut std::net::TcpStream, number: usize) -> io::Result<()> {

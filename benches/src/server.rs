@@ -35,7 +35,12 @@ impl Server {
 
     /// Starts a gateway with these options, on one core or on all.
     pub fn gateway(options: &[&str], core: Option<usize>) -> io::Result<Self> {
-        let fixed = ["holdfast", "gateway", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        Self::gateway_on("127.0.0.1:0", options, core)
+    }
+
+    /// The same, where it listens being chosen.
+    pub fn gateway_on(listen: &str, options: &[&str], core: Option<usize>) -> io::Result<Self> {
+        let fixed = ["holdfast", "gateway", "--json", "--listen", listen, "--admin", "127.0.0.1:0"];
         Self::start(&[&fixed, options].concat(), core)
     }
 

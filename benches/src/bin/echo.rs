@@ -8,13 +8,10 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use benches::client::{self, Cell, Protocol};
+use benches::client::{self, Cell, HANDSHAKES_OVER, Protocol};
 use benches::server::{CLIENT_CORE, Server};
 use benches::table::{self, Samples};
 use clap::Parser;
-
-/// The gateway remembers a deadline for each connection until it is past.
-const HANDSHAKES_OVER: Duration = Duration::from_secs(11);
 
 /// Compares echo servers by the CPU time they spend on a message.
 #[derive(Parser)]
