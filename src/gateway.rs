@@ -32,6 +32,10 @@ impl Server for Config {
         running.reload(self);
     }
 
+    fn pulse(running: &Running) -> impl Fn() -> bool + Send + 'static {
+        running.pulse()
+    }
+
     fn stop(running: Running) -> io::Result<()> {
         running.stop()
     }

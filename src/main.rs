@@ -13,6 +13,7 @@ mod print;
 mod server;
 mod signals;
 mod state;
+mod supervisor;
 mod token;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use settings::{Changes, Entry, File, LogFilter, Settings, Sources};
 use crate::failure::Failure;
 use crate::logging::Filter;
 use crate::signals::{Asked, Signals};
-use crate::{logging, print};
+use crate::{logging, print, supervisor};
 
 /// The sections of a shared settings file.
 const SECTIONS: [&str; 3] = ["gateway", "state", "logic"];
@@ -34,6 +34,9 @@ pub(crate) trait Server: Settings + Clone {
 
     /// Has a running server take on what is marked `@live` of these settings.
     fn take_on(&self, running: &Self::Running);
+
+    /// Tells whether its event loops answer; asked now and then, on another thread.
+    fn pulse(running: &Self::Running) -> impl Fn() -> bool + Send + 'static;
 
     /// Stops it and waits until it has.
     fn stop(running: Self::Running) -> io::Result<()>;
@@ -86,15 +89,25 @@ pub(crate) fn run<C: Server>(given: &ArgMatches) -> Result<(), Failure> {
     let running = config.start().map_err(|why| Failure::runtime(C::SECTION, why))?;
     let ready = if given.get_flag("json") { json_line } else { human_line };
     print::line(&ready(C::SECTION, &C::addresses(&running)))?;
+    supervisor::ready();
+    let watchdog = supervisor::watch(C::pulse(&running));
     if given.get_flag("stop-on-stdin-eof") {
         Signals::also_at_stdin_eof().map_err(|error| Failure::runtime("stdin", error))?;
     }
     let mut last = config.clone();
     while signals.wait() == Asked::Reload {
+        supervisor::reloading();
         last = reload(given, &config, last, &running, &filter);
+        supervisor::ready();
     }
     tracing::info!(part = C::SECTION, "stopping");
-    C::stop(running).map_err(|error| Failure::runtime(C::SECTION, error))
+    supervisor::stopping();
+    if let Some(watchdog) = &watchdog {
+        watchdog.stopping();
+    }
+    let stopped = C::stop(running).map_err(|error| Failure::runtime(C::SECTION, error));
+    drop(watchdog);
+    stopped
 }
 
 /// Reads the settings again and takes on what a running server can. With a mistake in them everything stays as it is. Takes what it was started with and what

@@ -16,6 +16,7 @@ use crate::Output;
 use crate::machine::Gateway;
 use crate::receive::Ended;
 use crate::table::Conn;
+use crate::trace::Note;
 
 /// The answers of a read: `bytes[start..end]`, growing behind the reading.
 struct Answers<'a> {
@@ -55,10 +56,13 @@ impl Gateway {
         loop {
             if let Some((header, payload)) = receiver.whole_message(answers.bytes, at, &self.limits) {
                 at = payload.end;
+                out.note(index, Note::Message(header.opcode, payload.len()));
                 answers.message(header, payload)?;
                 continue;
             }
             let Some(found) = receiver.take(answers.bytes, &mut at, &self.limits)? else { break };
+            let length = found.payload.as_ref().map_or(receiver.assembled().len(), ExactSizeIterator::len);
+            out.note(index, Note::Message(found.opcode, length));
             let opcode = match found.opcode {
                 Opcode::Ping => Opcode::Pong,
                 Opcode::Pong => continue,
@@ -106,7 +110,10 @@ impl Gateway {
         let mut at = start;
         let result = loop {
             match tcp::next(bytes, at, self.limits.message_bytes) {
-                Ok(Some(packet)) => at = packet.end,
+                Ok(Some(packet)) => {
+                    out.note(index, Note::Packet(packet.len()));
+                    at = packet.end;
+                }
                 Ok(None) => break Ok(at),
                 Err(_) => break Err(CloseReason::TooBig),
             }

@@ -7,6 +7,7 @@
 //! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `deflate`
 //! (compressed messages), `links` (the shards), `table` (the only state there is).
 
+mod census;
 mod cidr;
 mod config;
 mod deflate;
@@ -22,8 +23,10 @@ mod stalls;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tunables;
 
+pub use census::{Chosen, Found, Progress, Seen};
 pub use cidr::Cidr;
 pub use config::Config;
 pub use machine::{Counts, Gateway, Mode, Settings};
@@ -32,6 +35,7 @@ use proto::close::CloseReason;
 use proto::ids::ConnId;
 use std::net::SocketAddr;
 use std::sync::Arc;
+pub use trace::{Note, Traced};
 pub use tunables::Tunables;
 
 /// By which listener a connection came in.
@@ -98,6 +102,11 @@ pub enum Input<'a> {
     },
     /// This process ends: let every client go, evenly over [`Tunables::drain`]. Nobody is accepted any more.
     Drain,
+    /// An operator wants a connection ended.
+    Kick {
+        /// Which.
+        index: u32,
+    },
     /// The operator has changed something. It holds for what is decided from now on.
     Reload(Arc<Tunables>),
 }
@@ -130,6 +139,13 @@ pub trait Output {
 
     /// There are so many shards: keep a link to each; connect those that there are anew, too, or keep them.
     fn shards(&mut self, count: u32, anew: bool);
+
+    /// Something happened to a connection that a trace would tell.
+    #[inline]
+    fn note(&mut self, _index: u32, _note: Note<'_>) {}
+
+    /// Tell that something happened to a traced connection.
+    fn tell(&mut self, _index: u32, _note: Note<'_>) {}
 
     /// For the log: a connection has ended. `conn` is `None` if it never had a name.
     fn ended(&mut self, index: u32, conn: Option<ConnId>, reason: CloseReason);

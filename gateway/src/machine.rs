@@ -19,6 +19,7 @@ use crate::links::Links;
 use crate::proxied::Proxied;
 use crate::stalls::Stalls;
 use crate::table::{Awaited, Conn, Stage, Table};
+use crate::trace::{Listening, Note, Trace};
 use crate::tunables::Tunables;
 use crate::{Door, Input, LinkError, Output};
 
@@ -104,6 +105,8 @@ pub struct Gateway {
     pub(crate) tunables: Arc<Tunables>,
     pub(crate) proxied: Proxied,
     pub(crate) drain: Option<Drain>,
+    /// There while an operator has something traced.
+    pub(crate) trace: Option<Box<Trace>>,
     pub(crate) stalls: Stalls,
     /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
     handshakes: Fifo,
@@ -125,6 +128,7 @@ impl Gateway {
             spare: Vec::new(),
             proxied: Proxied::default(),
             drain: None,
+            trace: None,
             stalls: Stalls::new(settings.tunables.stall_deadline),
             tunables: settings.tunables,
             handshakes: Fifo::default(),
@@ -173,6 +177,9 @@ impl Gateway {
             return None;
         };
         let generation = conn.generation;
+        if let Some(trace) = &mut self.trace {
+            trace.learn(index, Note::From(peer));
+        }
         self.counts.accepted += 1;
         self.handshakes.push(now, index, generation);
         Some((index, generation))
@@ -199,15 +206,25 @@ impl Gateway {
     }
 
     /// Handles one input.
+    #[inline]
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut impl Output) -> Result<(), LinkError> {
+        let Some(mut trace) = self.trace.take() else { return self.take(now, input, out) };
+        let result = self.take(now, input, &mut Listening { out, trace: &mut trace });
+        self.trace = Some(trace);
+        result
+    }
+
+    fn take(&mut self, now: Now, input: Input<'_>, out: &mut impl Output) -> Result<(), LinkError> {
         match input {
             Input::Received { index, bytes } => {
+                out.note(index, Note::Read(bytes.len()));
                 let consumed = self.receive(now, index, bytes, out);
                 out.consumed(consumed);
             }
             Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
             Input::Gone { index, reason } => self.gone(index, reason, out),
             Input::Blocked { index } => {
+                out.note(index, Note::Blocked);
                 self.counts.blocked += 1;
                 self.stalls.begin(now, index);
                 match self.mode {
@@ -216,6 +233,7 @@ impl Gateway {
                 }
             }
             Input::Drained { index } => {
+                out.note(index, Note::Drained);
                 if let Some(ping) = self.stalls.end(index) {
                     self.pong(index, &ping, out);
                 }
@@ -231,6 +249,7 @@ impl Gateway {
                 self.drain = Some(Drain::new(now, self.tunables.drain, self.table.len()));
                 self.drain_on(now, out);
             }
+            Input::Kick { index } => self.end(now, index, CloseReason::Kicked, out),
             Input::Reload(tunables) => {
                 self.stalls.set_patience(tunables.stall_deadline);
                 self.tunables = tunables;
@@ -241,6 +260,12 @@ impl Gateway {
 
     /// Does what is due.
     pub fn expire(&mut self, now: Now, out: &mut impl Output) {
+        let Some(mut trace) = self.trace.take() else { return self.do_what_is_due(now, out) };
+        self.do_what_is_due(now, &mut Listening { out, trace: &mut trace });
+        self.trace = Some(trace);
+    }
+
+    fn do_what_is_due(&mut self, now: Now, out: &mut impl Output) {
         while let Some((index, generation)) = self.handshakes.due(now, self.tunables.handshake_deadline) {
             let late = self.table.get(index).filter(|conn| conn.generation == generation);
             if late.is_some_and(|conn| matches!(conn.stage, Stage::Sniffing(_) | Stage::First)) {

@@ -21,6 +21,7 @@ use proto::ws::{self, Limits, Opcode, Receiver, Role, Subprotocol};
 use crate::Output;
 use crate::machine::{Gateway, Mode, send};
 use crate::table::{Awaited, Stage, Transport};
+use crate::trace::Note;
 
 /// What the first packet of a connection may have.
 const FIRST: Limits = Limits { message_bytes: LOGIN_PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
@@ -89,15 +90,16 @@ impl Gateway {
                 return Ok(0);
             };
             at = header.len;
-            self.introduced(index, header.source);
+            self.introduced(index, header.source, out);
         }
         Ok(at + self.sniff(index, &bytes[at..], out)?.unwrap_or(0))
     }
 
     /// A balancer has told whose connection this is. Without an address it is the balancer's own.
-    fn introduced(&mut self, index: u32, client: Option<SocketAddr>) {
+    fn introduced(&mut self, index: u32, client: Option<SocketAddr>, out: &mut impl Output) {
         if let Some(client) = client {
             self.proxied.keep(index, client);
+            out.note(index, Note::From(client));
         }
         if let Some(conn) = self.table.get_mut(index) {
             conn.stage = Stage::Sniffing(Awaited::Protocol);
@@ -148,6 +150,7 @@ impl Gateway {
                 };
                 conn.stage = Stage::First;
                 self.counts.upgraded += 1;
+                out.note(index, Note::Upgraded);
                 out.send(index, &[&answer]);
                 Ok(Some(taken))
             }
@@ -170,6 +173,7 @@ impl Gateway {
             match tcp::next(bytes, at, self.limits(index).message_bytes) {
                 Ok(Some(packet)) => {
                     at = packet.end;
+                    out.note(index, Note::Packet(packet.len()));
                     self.packet(now, index, &bytes[packet], out)?;
                 }
                 Ok(None) => return Ok(at),
@@ -241,6 +245,7 @@ impl Gateway {
         payload: &[u8],
         out: &mut impl Output,
     ) -> Result<(), Ended> {
+        out.note(index, Note::Message(opcode, payload.len()));
         let codec = self.table.get(index).map(|conn| conn.codec);
         match (opcode, codec) {
             (Opcode::Binary, Some(Codec::Proto)) | (Opcode::Text, Some(Codec::Json)) => {
@@ -286,6 +291,7 @@ impl Gateway {
         }
         if let Some(shard) = self.links.shard_of(conn.slot) {
             link::uplink(out.shard(shard), self.table.name(index, conn), packet);
+            out.note(index, Note::Uplink(packet.len()));
             self.counts.uplinks += 1;
             self.counts.uplink_bytes += packet.len() as u64;
         }
@@ -302,7 +308,10 @@ impl Gateway {
     ) -> Result<(), Ended> {
         let Some(conn) = self.table.get_mut(index) else { return Err(Ended) };
         let slot = match decode_client(conn.codec, packet).map(|packet| packet.body) {
-            Ok(ClientBody::Login(login)) => Slot::of(login.uid.as_str()),
+            Ok(ClientBody::Login(login)) => {
+                out.note(index, Note::Login(login.uid.as_str()));
+                Slot::of(login.uid.as_str())
+            }
             Ok(_) => {
                 let refused =
                     Refused::new(RefusedCode::LoginFirst, "packet", "the first packet must be a login");
@@ -315,6 +324,7 @@ impl Gateway {
         let Some(shard) = self.links.shard_of(slot) else { return Err(Ended) };
         let Some(conn) = self.table.get(index) else { return Err(Ended) };
         let conn = self.table.name(index, conn);
+        out.note(index, Note::Named(conn));
         let peer = self.proxied.client(index).unwrap_or_else(|| out.peer(index));
         link::open(out.shard(shard), Open { conn, form, peer, packet });
         self.links.alive(shard, index);

@@ -1,6 +1,7 @@
 //! The gateway machine alone: bytes of clients and frames of shards in, bytes and frames out.
 
 mod compressed;
+mod operator;
 mod proxied;
 
 use std::collections::HashMap;
@@ -11,14 +12,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proto::close::CloseReason;
 use proto::ids::{ConnId, Slot};
-use proto::limits::{FRAGMENTS_MAX, PACKET_BYTES_MAX};
+use proto::limits::{CONNECTIONS_SCANNED, FRAGMENTS_MAX, PACKET_BYTES_MAX};
 use proto::link::{self, Form, FromGateway, Welcome};
 use proto::packet::*;
 use proto::time::Now;
 use proto::ws::{Limits, Opcode, frame, request};
 use proto::{rpc, tcp};
 
-use crate::{Door, Gateway, Input, Mode, Output, Settings, Tunables};
+use crate::{Door, Gateway, Input, Mode, Note, Output, Settings, Tunables};
 
 /// One shard that is up, and whatever the machine wants done.
 struct World {
@@ -38,9 +39,14 @@ struct Done {
     ended: Vec<(u32, CloseReason)>,
     /// What [`Output::send`] answers.
     waiting: usize,
+    /// What [`Output::tell`] told.
+    told: Vec<String>,
 }
 
 impl Output for Done {
+    fn tell(&mut self, index: u32, note: Note<'_>) {
+        self.told.push(format!("{index} {note}"));
+    }
     fn consumed(&mut self, bytes: usize) {
         self.consumed = bytes;
     }

@@ -88,6 +88,8 @@ reasons! {
     UntrustedProxy = 20, "untrusted_proxy", 0;
     /// A balancer's connection that does not begin with a PROXY header.
     ProxyHeader = 21, "proxy_header", 0;
+    /// An operator has ended the connection.
+    Kicked = 22, "kicked", 4004;
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! the hash that partitions users; leaves their meaning to the machines.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -95,6 +96,39 @@ impl fmt::Display for ConnId {
         fmt::Debug::fmt(self, f)
     }
 }
+
+/// Reads what [`fmt::Display`] writes: `g0.r1.s7.42#3`.
+impl FromStr for ConnId {
+    type Err = NoConnId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let mut parts = text.splitn(4, '.');
+            let gateway = parts.next()?.strip_prefix('g')?.parse().ok()?;
+            let reactor = parts.next()?.strip_prefix('r')?.parse().ok()?;
+            let slot = Slot(parts.next()?.strip_prefix('s')?.parse().ok()?);
+            let (index, generation) = parts.next()?.split_once('#')?;
+            let (index, generation) = (index.parse().ok()?, generation.parse().ok()?);
+            let parts = ConnParts { gateway, reactor, slot, generation, index };
+            let id = Self::new(parts);
+            // What does not fit its bits was cut off.
+            (id.parts() == parts).then_some(id)
+        };
+        read().ok_or(NoConnId)
+    }
+}
+
+/// A text names no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoConnId;
+
+impl fmt::Display for NoConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is no connection (expected one like g0.r1.s7.42#3)")
+    }
+}
+
+impl std::error::Error for NoConnId {}
 
 /// One of the [`SLOTS`] partitions of the users. All sessions of a user are in one slot, and a slot has one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -285,6 +319,10 @@ mod tests {
         let small = ConnParts { gateway: 1, reactor: 2, slot: Slot(3), generation: 4, index: 5 };
         assert_eq!(ConnId::new(small).0, 0x0010_8030_0400_0005);
         assert_eq!(ConnId::new(small).to_string(), "g1.r2.s3.5#4");
+        assert_eq!("g1.r2.s3.5#4".parse(), Ok(ConnId::new(small)));
+        for text in ["", "g1.r2.s3.5", "g1.r2.s3.5#4096", "g1.r64.s3.5#4", "g1.r2.s1024.5#4", "1.2.3.4#5"] {
+            assert_eq!(text.parse::<ConnId>(), Err(NoConnId), "{text}");
+        }
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Response {
         Self { status: "404 Not Found", ..Self::text("not found\n") }
     }
 
+    /// 403, for what nobody may do from there.
+    pub fn forbidden(body: impl Into<String>) -> Self {
+        Self { status: "403 Forbidden", ..Self::text(body) }
+    }
+
     /// 400, with what was wrong.
     pub fn bad_request(body: impl Into<String>) -> Self {
         Self { status: "400 Bad Request", ..Self::text(body) }
@@ -155,6 +160,11 @@ fn answer(head: &[u8], pages: &impl Fn(Request<'_>) -> Response) -> Option<Respo
         Ok(httparse::Status::Complete(_)) => {
             let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let from_a_page = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("origin"));
+            if from_a_page && method != "GET" {
+                // A page that an operator happens to look at could otherwise have the browser change things here.
+                return Some(Response::forbidden("no changes from web pages\n"));
+            }
             Some(pages(Request { method, path, query }))
         }
         Err(error) => Some(Response::bad_request(format!("malformed request: {error}\n"))),
@@ -183,6 +193,8 @@ mod tests {
         let good = ask(admin.address(), "GET /healthz?a=b HTTP/1.1\r\nHost: x\r\n\r\n");
         assert!(good.starts_with("HTTP/1.1 200 OK\r\n") && good.ends_with("\r\n\r\nok a=b"), "{good}");
         assert!(ask(admin.address(), "GET /x HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+        let forged = "POST /healthz HTTP/1.1\r\nOrigin: https://evil.example\r\n\r\n";
+        assert!(ask(admin.address(), forged).starts_with("HTTP/1.1 403"));
         assert!(ask(admin.address(), "\0\r\n\r\n").starts_with("HTTP/1.1 400"));
     }
 }

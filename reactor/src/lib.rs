@@ -7,6 +7,7 @@
 //! Reading order: [`poll`] (one turn), [`sockets`] (the many connections of clients), [`link`] (the few connections between our own
 //! processes), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`] and [`histogram`], [`admin`] and [`clock`].
 
+pub mod activation;
 pub mod admin;
 pub mod clock;
 pub mod counters;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -47,14 +47,31 @@ impl Listener {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
-        socket.set_nonblocking(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(false)?;
         }
+        socket.bind(&address.into())?;
+        Self::listening(socket)
+    }
+
+    /// Listens on a socket that somebody else has bound, by a descriptor of its own; others may do the same.
+    pub fn share(socket: BorrowedFd<'_>) -> io::Result<Self> {
+        let socket = Socket::from(socket.try_clone_to_owned()?);
+        if socket.r#type()? != Type::STREAM || socket.local_addr()?.as_socket().is_none() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the socket that was passed is none for TCP",
+            ));
+        }
+        Self::listening(socket)
+    }
+
+    fn listening(socket: Socket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
         // Connections inherit these two: no system call for each.
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-        socket.bind(&address.into())?;
+        // Of one that listens already this sets the length of the queue.
         socket.listen(BACKLOG)?;
         Ok(Self {
             socket: mio::net::TcpListener::from_std(socket.into()),
@@ -134,6 +151,7 @@ fn spare_descriptor() -> Option<OwnedFd> {
 mod tests {
     use super::*;
     use crate::poll::Poller;
+    use std::os::fd::AsFd as _;
 
     fn listener() -> (Poller, Listener, SocketAddr) {
         let poller = Poller::new(8).unwrap();
@@ -147,6 +165,17 @@ mod tests {
     fn two_listeners_share_a_port() {
         let (_, _first, address) = listener();
         assert_eq!(Listener::bind(address).unwrap().address().unwrap(), address);
+    }
+
+    #[test]
+    fn a_socket_that_somebody_else_has_bound_is_shared() {
+        let bound = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let first = Listener::share(bound.as_fd()).unwrap();
+        let second = Listener::share(bound.as_fd()).unwrap();
+        let address = bound.local_addr().unwrap();
+        assert_eq!((first.address().unwrap(), second.address().unwrap()), (address, address));
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(Listener::share(other.as_fd()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -115,6 +115,12 @@ impl Sockets {
         }
     }
 
+    /// Bytes that wait for the client at `index`.
+    pub fn waiting(&self, index: u32) -> usize {
+        let out = self.table.get(index as usize).and_then(|socket| socket.out.as_ref());
+        out.map_or(0, |out| out.bytes.len() - out.done)
+    }
+
     /// Bytes that wait for all clients.
     pub fn queued(&self) -> usize {
         self.queued

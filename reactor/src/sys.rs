@@ -64,6 +64,17 @@ pub fn own_descriptors(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Takes over a descriptor that this process was started with. To be called once for each, and only for those that whoever started it has opened for it.
+///
+/// # Errors
+/// Where no such descriptor is open.
+pub fn adopt(descriptor: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed; a number that is no descriptor is an error.
+    check(unsafe { libc::fcntl(descriptor, libc::F_GETFD) })?;
+    // SAFETY: it is open, and by this function's contract it was opened for this process, in which nobody else has taken it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -128,6 +128,16 @@ impl Server {
         self.process.program.has_said(something)
     }
 
+    /// All it has said.
+    pub(crate) fn said(&self) -> String {
+        self.process.said()
+    }
+
+    /// Waits until it has said this.
+    pub(crate) fn await_words(&self, words: &str) {
+        self.process.program.await_words(words);
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.program.kill();

@@ -13,6 +13,8 @@ mod metrics;
 mod program;
 mod raw;
 
+mod a_supervisor_is_told_and_may_pass_the_sockets;
+mod an_operator_sees_ends_and_traces_connections;
 mod bad_input;
 mod balancers_tell_whose_connection_it_is;
 mod compressed_packets_reach_foreign_clients;

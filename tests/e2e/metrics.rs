@@ -48,9 +48,14 @@ fn wait(admin: SocketAddr, name: &str, expected: &str, is_expected: impl Fn(u64)
 
 /// A page's body.
 fn page(admin: SocketAddr, path: &str) -> String {
+    ask(admin, "GET", path)
+}
+
+/// The body of the answer to a request without one.
+pub(crate) fn ask(admin: SocketAddr, method: &str, target: &str) -> String {
     let mut stream = TcpStream::connect_timeout(&admin, PATIENCE).expect("the admin page answers");
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {admin}\r\n\r\n").unwrap();
+    write!(stream, "{method} {target} HTTP/1.1\r\nHost: {admin}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");

@@ -24,9 +24,14 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it. `name` is for whoever reads a failure.
-    pub(crate) fn start(name: impl Into<String>, mut command: Command) -> Self {
+    pub(crate) fn start(name: impl Into<String>, command: Command) -> Self {
+        Self::start_on(name, command, Stdio::piped())
+    }
+
+    /// The same, with this as its stdin.
+    pub(crate) fn start_on(name: impl Into<String>, mut command: Command, stdin: Stdio) -> Self {
         let name = name.into();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawned = command.spawn();
         let mut process = spawned.unwrap_or_else(|error| panic!("{name}: {command:?}: {error}"));
         let said = Arc::new(Mutex::new(String::new()));
@@ -97,6 +102,18 @@ impl Program {
             }
             assert!(Instant::now() < deadline, "{} does not say {something:?}", self.name);
             thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Waits until it has said this.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub(crate) fn await_words(&self, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.said().contains(words) {
+            assert!(Instant::now() < deadline, "{} never says {words:?}", self.name);
+            thread::sleep(Duration::from_millis(10));
         }
     }
 

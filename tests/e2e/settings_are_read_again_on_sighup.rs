@@ -4,8 +4,6 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use client::wire::{Received, Transport};
 use proto::packet::Codec;
@@ -31,15 +29,15 @@ fn a_running_gateway_takes_on_what_it_can_and_drops_nobody() {
 
     write("paths = [\"/chat\"]\nhandshake_deadline = \"9s\"\nlog = \"debug\"\nid = 7\n");
     gateway.signal("HUP");
-    await_words(&gateway, "changed=log,handshake_deadline,paths");
-    await_words(&gateway, "keys=id");
+    gateway.program.await_words("changed=log,handshake_deadline,paths");
+    gateway.program.await_words("keys=id");
     assert_eq!((upgrade(edge, "/anywhere"), upgrade(edge, "/chat")), ("404".into(), "101".into()));
-    await_words(&gateway, "DEBUG");
+    gateway.program.await_words("DEBUG");
 
     write("paths = [\"/other\"]\ndrain = \"later\"\nlissten = 1\n");
     gateway.signal("HUP");
-    await_words(&gateway, "gateway.drain: \"later\" is no duration");
-    await_words(&gateway, "did you mean \"listen\"?");
+    gateway.program.await_words("gateway.drain: \"later\" is no duration");
+    gateway.program.await_words("did you mean \"listen\"?");
     assert_eq!(upgrade(edge, "/chat"), "101", "nothing was changed");
     let check = run(&["check-config", "gateway", "--config", config]);
     assert_eq!(check.status.code(), Some(78));
@@ -73,12 +71,4 @@ fn upgrade(edge: SocketAddr, path: &str) -> String {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
     line.split(' ').nth(1).unwrap_or_default().to_owned()
-}
-
-fn await_words(gateway: &Holdfast, words: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    while !gateway.said().contains(words) {
-        assert!(Instant::now() < deadline, "it never says {words:?}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }

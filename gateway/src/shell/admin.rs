@@ -1,17 +1,20 @@
-//! The gateway's admin pages: health, readiness, metrics.
+//! The gateway's admin pages: health, readiness, metrics; those about single connections are `operator`'s.
 
 use std::sync::Arc;
 
 use reactor::admin::{Request, Response};
 use reactor::counters::Page;
 
+use super::ask::Asker;
 use super::counters::Counters;
+use super::operator;
 use crate::Mode;
 
 /// What is answered to whom.
 pub(super) fn pages(
     mode: Mode,
     blocks: Vec<Arc<Counters>>,
+    asker: Asker,
 ) -> impl Fn(Request<'_>) -> Response + Send + 'static {
     let mut metrics = Page::default();
     metrics.add(blocks.clone());
@@ -24,7 +27,7 @@ pub(super) fn pages(
         ("GET", "/readyz") => ready(&blocks),
         ("GET", "/metrics") => Response::metrics(metrics.text()),
         (_, "/healthz" | "/readyz" | "/metrics") => Response::method_not_allowed(),
-        _ => Response::not_found(),
+        _ => operator::page(&asker, request).unwrap_or_else(Response::not_found),
     }
 }
 

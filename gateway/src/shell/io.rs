@@ -6,7 +6,7 @@ use proto::close::CloseReason;
 use proto::ids::ConnId;
 use reactor::sockets::Sockets;
 
-use crate::Output;
+use crate::{Note, Output};
 
 /// One reactor's outgoing side.
 #[derive(Debug, Default)]
@@ -67,6 +67,11 @@ impl Output for Io {
             self.frames.iter_mut().for_each(Vec::clear);
         }
         self.frames.resize_with(count as usize, Vec::new);
+    }
+
+    fn tell(&mut self, index: u32, note: Note<'_>) {
+        let peer = self.peer(index);
+        tracing::info!(target: "holdfast::trace", index, %peer, "{note}");
     }
 
     fn ended(&mut self, index: u32, conn: Option<ConnId>, reason: CloseReason) {

@@ -3,8 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "the shell does the I/O")]
 
 mod admin;
+mod ask;
 mod counters;
 mod io;
+mod operator;
+mod passed;
 mod worker;
 
 use std::io as std_io;
@@ -21,7 +24,9 @@ use reactor::sys;
 use reactor::wake::{self, Mailbox};
 
 use crate::{Config, Door, Settings, Tunables};
+use ask::Asker;
 use counters::Counters;
+use passed::PassedSockets;
 use worker::{Birth, Command, Doors, Worker};
 
 /// Commands that may wait for a reactor.
@@ -36,6 +41,8 @@ pub struct Running {
     listen: Vec<(&'static str, SocketAddr)>,
     admin: Admin,
     reactors: Vec<Reactor>,
+    /// Held open: the reactors' descriptors are copies of these.
+    _passed: PassedSockets,
 }
 
 /// Starts a gateway: one thread for each reactor, and one for the admin pages. It takes clients at once, and logs them in as soon as the state server is
@@ -48,6 +55,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
     let mut doors = doors(config);
+    let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
     let tunables = Arc::new(Tunables::from(config));
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
@@ -63,14 +71,16 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         };
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));
-        let birth = Birth { settings, clock, doors: doors.clone(), state: config.state, counters };
+        let (doors_now, passed) = (doors.clone(), passed.clone());
+        let birth = Birth { settings, clock, doors: doors_now, passed, state: config.state, counters };
         let reactor;
         (reactor, doors) = spawn(birth)?;
         reactors.push(reactor);
     }
-    let admin = Admin::start(config.admin, admin::pages(config.mode, blocks))?;
+    let asker = Asker::new(reactors.iter().map(|(mailbox, _)| mailbox.clone()).collect());
+    let admin = Admin::start(config.admin, admin::pages(config.mode, blocks, asker))?;
     let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
-    Ok(Running { listen, admin, reactors })
+    Ok(Running { listen, admin, reactors, _passed: passed })
 }
 
 /// The listeners that every reactor has: by the setting that names the address.
@@ -83,6 +93,12 @@ impl Running {
     /// The bound addresses: where clients and operators find it.
     pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
         self.listen.iter().copied().chain([("admin", self.admin.address())]).collect()
+    }
+
+    /// Tells whether every reactor turns; to be asked on any thread but theirs.
+    pub fn pulse(&self) -> impl Fn() -> bool + Send + 'static {
+        let asker = Asker::new(self.reactors.iter().map(|(mailbox, _)| mailbox.clone()).collect());
+        move || asker.all_turn()
     }
 
     /// Has all reactors take on what may be changed while they run: the settings that are marked `@live`. Nobody is disconnected.
@@ -108,7 +124,8 @@ fn spawn(birth: Birth) -> std_io::Result<(Reactor, Doors)> {
     let (mailbox, commands) = wake::unregistered(COMMANDS)?;
     let (send, receive) = bounded(1);
     let thread = thread::Builder::new().name(format!("reactor-{}", birth.settings.reactor)).spawn(move || {
-        if let Err(why) = sys::own_descriptors(&[commands.as_fd()]) {
+        let kept: Vec<_> = birth.passed.descriptors().chain([commands.as_fd()]).collect();
+        if let Err(why) = sys::own_descriptors(&kept) {
             tracing::warn!(%why, "the reactors share one table of descriptors, and one limit of open files");
         }
         let worker = Worker::new(birth, commands)?;

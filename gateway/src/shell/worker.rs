@@ -17,8 +17,10 @@ use reactor::poll::{Poller, Ready};
 use reactor::sockets::{Flushed, Received, Scratch};
 use reactor::wake::Inbox;
 
+use super::ask::Asked;
 use super::counters::Counters;
 use super::io::Io;
+use super::passed::PassedSockets;
 use crate::{Door, Gateway, Input, LinkError, Mode, Settings, Tunables};
 
 /// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
@@ -45,6 +47,8 @@ pub(super) enum Command {
     Drain,
     /// The operator has changed something.
     Reload(Arc<Tunables>),
+    /// Somebody wants to know or do something.
+    Ask(Asked),
 }
 
 /// Where to listen: for whom, the setting that says so, and the address.
@@ -55,6 +59,7 @@ pub(super) struct Birth {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) doors: Doors,
+    pub(super) passed: PassedSockets,
     /// Where the state server is.
     pub(super) state: SocketAddr,
     pub(super) counters: Arc<Counters>,
@@ -83,12 +88,12 @@ pub(super) struct Worker {
 impl Worker {
     /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
     pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
-        let Birth { settings, clock, mut doors, state, counters } = birth;
+        let Birth { settings, clock, mut doors, passed, state, counters } = birth;
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
         let mut listeners = Vec::new();
-        for (place, (door, _, address)) in doors.iter_mut().enumerate() {
-            let mut listener = Listener::bind(*address)?;
+        for (place, (door, name, address)) in doors.iter_mut().enumerate() {
+            let mut listener = passed.listen(name, settings.reactor, *address)?;
             listener.register(poller.registry(), Token(LISTENERS + place))?;
             *address = listener.address()?;
             listeners.push((*door, listener));
@@ -206,6 +211,7 @@ impl Worker {
                     self.counters.draining.set(1);
                 }
                 Command::Reload(tunables) => self.tell(now, Input::Reload(tunables)),
+                Command::Ask(asked) => asked.answer(now, &mut self.machine, &mut self.io),
             }
         }
     }

@@ -1,0 +1,71 @@
+//! The protocol of systemd: a gateway tells when it is ready, alive, reloading and stopping, and listens on the sockets that it is started with.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+
+use client::wire::Transport;
+use proto::packet::Codec;
+use serde_json::Value;
+
+use crate::holdfast::command;
+use crate::program::{PATIENCE, Program};
+use crate::raw::Raw;
+
+const GATEWAY: [&str; 7] = ["gateway", "--mode", "echo", "--admin", "127.0.0.1:0", "--drain", "0s"];
+
+#[test]
+fn what_happens_to_it_is_told_to_the_supervisor() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = command(&[&GATEWAY[..], &["--listen", "127.0.0.1:0"]].concat());
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000");
+    let mut gateway = Program::start("gateway", command);
+    let told = |words: &str| {
+        // Signs of life come in between at any time.
+        let mut bytes = [0; 1024];
+        loop {
+            let length = supervisor.recv(&mut bytes).unwrap_or_else(|error| panic!("no {words:?}: {error}"));
+            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if text.contains(words) {
+                return text;
+            }
+            assert!(text.contains("WATCHDOG=1"), "{text:?} instead of {words:?}");
+        }
+    };
+    told("READY=1");
+    told("WATCHDOG=1");
+    gateway.signal("HUP");
+    assert!(told("RELOADING=1").contains("MONOTONIC_USEC="));
+    told("READY=1");
+    gateway.signal("TERM");
+    told("STOPPING=1");
+    assert_eq!(gateway.ended().0.code(), Some(0));
+}
+
+#[test]
+fn it_listens_on_a_socket_that_it_is_started_with() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    // A child cannot be told its own number from here, so a shell tells it, whose number stays the same through `exec`. What it has as its stdin it moves to where the protocol
+    // wants it.
+    let gateway =
+        command(&[&GATEWAY[..], &["--listen", "127.0.0.1:1", "--reactors", "2", "--json"]].concat());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"]);
+    shell.arg(gateway.get_program()).args(gateway.get_args()).env_remove("RUST_LOG");
+    let passed = OwnedFd::from(socket.try_clone().unwrap());
+    let mut gateway = Program::start_on("gateway", shell, passed.into());
+    let ready: Value = serde_json::from_str(&gateway.line()).unwrap();
+    assert_eq!(ready["listen"], address.to_string());
+    for _ in 0..8 {
+        Raw::open(address, Transport::WebSocket(Codec::Proto));
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.ended().0.code(), Some(0));
+    // The queue is still there: whoever connects now is served by the next one.
+    drop(TcpStream::connect(address).unwrap());
+}
