@@ -64,6 +64,20 @@ settings::settings! {
         @live handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
         /// How long a client may take nothing of what waits for it, before it is closed.
         @live stall_deadline: Duration ["100ms"..="10m"] = limits::STALL_DEADLINE,
+        /// Handshakes that each reactor has under way at most; a handshake lasts from accept to the end of the first packet. A newcomer then takes the place of the
+        /// oldest, if that has had a quarter of its time, and otherwise is turned away.
+        handshakes: u32 [16..=1_000_000] = limits::HANDSHAKES_MAX,
+        /// New handshakes that each reactor begins in a second; 0 means no limit. What is right depends on what is behind: with TLS a core manages some 2,000.
+        handshake_rate: u32 = 0,
+        /// Connections at a time from one IPv4 address or one IPv6 /64; 0 means no limit. There is none unless you say so, for behind one address may be one
+        /// person, an office, a mobile network with a hundred thousand, or your own balancer. Several reactors hold a source to their shares, with some air.
+        source_connections: u32 = 0,
+        /// New connections a second from one IPv4 address or one IPv6 /64; 0 means no limit, for the same reason.
+        source_rate: u32 = 0,
+        /// New connections that may come at once from a source that has come slowly before.
+        source_burst: u32 [1..=1_000_000] = 100,
+        /// Networks whose connections are not counted for their source, like `10.0.0.0/8`: balancers, proxies, probes.
+        source_exempt: Vec<Cidr> = [],
         /// Values of the Host header that are welcome in upgrade requests; none listed: all are.
         @live hosts: Vec<String> = [],
         /// Values of the Origin header that are welcome in upgrade requests; none listed: all are. Clients that send none always are.

@@ -4,21 +4,26 @@
 //! the bytes into packets, reads the first packet of a connection for its uid, and from then on moves packets between clients and state
 //! shards unread. It must never know a user, keep a timer of a session, keep a message, or read a packet after the first.
 //!
-//! Reading order: [`Input`] and [`Output`] here, then `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `deflate`
+//! Reading order: [`Input`] and [`Output`] here, then `admission` (who is taken in), `machine` (what each input does), `receive` (a client's bytes), `echo` (what becomes of them without a state server), `deflate`
 //! (compressed messages), `links` (the shards), `table` (the only state there is).
 
+mod admission;
+mod bounds;
+mod bucket;
 mod census;
 mod cidr;
 mod config;
 mod deflate;
 mod drain;
 mod echo;
+mod fifo;
 mod links;
 mod machine;
 mod policy;
 mod proxied;
 mod receive;
 pub mod shell;
+mod sources;
 mod stalls;
 mod table;
 #[cfg(test)]
@@ -26,6 +31,8 @@ mod tests;
 mod trace;
 mod tunables;
 
+pub use admission::{HandshakeLimits, TurnedAway};
+pub use bounds::Bounds;
 pub use census::{Chosen, Found, Progress, Seen};
 pub use cidr::Cidr;
 pub use config::Config;
@@ -33,6 +40,7 @@ pub use machine::{Counts, Gateway, Mode, Settings};
 pub use policy::Policy;
 use proto::close::CloseReason;
 use proto::ids::ConnId;
+pub use sources::SourceLimits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 pub use trace::{Note, Traced};

@@ -1,7 +1,6 @@
-//! What each input does to a gateway, and its deadlines. Owns the life of a connection from accept to close; the bytes are cut in `receive`, the shards
+//! What each input does to a gateway, and its deadlines. Owns the life of a connection to its close; who is taken in is `admission`'s, the bytes are cut in `receive`, the shards
 //! are spoken to in `links`.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +12,19 @@ use proto::packet::Codec;
 use proto::time::Now;
 use proto::ws::{self, Opcode};
 
+use crate::admission::{Handshakes, TurnedAway};
+use crate::bounds::Bounds;
 use crate::deflate::{Deflate, send_compressed};
 use crate::drain::Drain;
+use crate::fifo::{Fifo, Since};
 use crate::links::Links;
 use crate::proxied::Proxied;
+use crate::sources::Sources;
 use crate::stalls::Stalls;
-use crate::table::{Awaited, Conn, Stage, Table};
+use crate::table::{Conn, Stage, Table};
 use crate::trace::{Listening, Note, Trace};
 use crate::tunables::Tunables;
-use crate::{Door, Input, LinkError, Output};
+use crate::{Input, LinkError, Output};
 
 /// How long a client may take to see the end of its connection, before the socket is closed under it.
 const LINGER: Duration = Duration::from_secs(2);
@@ -52,6 +55,8 @@ pub struct Settings {
     pub boot_epoch: u64,
     /// What may be changed later on.
     pub tunables: Arc<Tunables>,
+    /// What is taken of clients.
+    pub bounds: Bounds,
 }
 
 /// What has happened so far. Plain numbers: the shell publishes them.
@@ -59,8 +64,8 @@ pub struct Settings {
 pub struct Counts {
     /// Connections that were taken in.
     pub accepted: u64,
-    /// Connections that were turned away for want of an index.
-    pub turned_away: u64,
+    /// Connections that were turned away, by [`TurnedAway`].
+    pub turned_away: [u64; TurnedAway::LABELS.len()],
     /// WebSocket upgrades.
     pub upgraded: u64,
     /// Connections that got a name.
@@ -107,9 +112,10 @@ pub struct Gateway {
     pub(crate) drain: Option<Drain>,
     /// There while an operator has something traced.
     pub(crate) trace: Option<Box<Trace>>,
+    pub(crate) handshakes: Handshakes,
+    /// There if sources are limited.
+    pub(crate) sources: Option<Box<Sources>>,
     pub(crate) stalls: Stalls,
-    /// Connections that have not yet sent their first packet, oldest first; all have the same deadline.
-    handshakes: Fifo,
     /// Connections that are closing, oldest first.
     closings: Fifo,
 }
@@ -117,7 +123,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway without connections that knows no shard yet.
     pub fn new(settings: Settings) -> Self {
-        let Settings { gateway, reactor, .. } = settings;
+        let Settings { gateway, reactor, bounds, .. } = settings;
         Self {
             mode: settings.mode,
             limits: settings.limits,
@@ -131,7 +137,8 @@ impl Gateway {
             trace: None,
             stalls: Stalls::new(settings.tunables.stall_deadline),
             tunables: settings.tunables,
-            handshakes: Fifo::default(),
+            handshakes: Handshakes::new(bounds.handshakes),
+            sources: Sources::new(&bounds.sources, bounds.reactors),
             closings: Fifo::default(),
         }
     }
@@ -159,30 +166,6 @@ impl Gateway {
     /// Shards that have answered, and shards there are; 0 of 0 before the first answer.
     pub fn shards(&self) -> (usize, usize) {
         self.links.up()
-    }
-
-    /// Takes in a new connection from `peer`, by `door`: its index and generation, or `None` if it must be closed at once.
-    pub fn accept(&mut self, now: Now, peer: SocketAddr, door: Door) -> Option<(u32, u16)> {
-        let awaited = match door {
-            Door::Clients => Awaited::Protocol,
-            Door::Balancers if self.tunables.trusts(peer.ip()) => Awaited::ProxyHeader,
-            Door::Balancers => {
-                self.counts.accepted += 1;
-                self.counts.closed[CloseReason::UntrustedProxy.ordinal()] += 1;
-                return None;
-            }
-        };
-        let Some((index, conn)) = self.table.insert(awaited) else {
-            self.counts.turned_away += 1;
-            return None;
-        };
-        let generation = conn.generation;
-        if let Some(trace) = &mut self.trace {
-            trace.learn(index, Note::From(peer));
-        }
-        self.counts.accepted += 1;
-        self.handshakes.push(now, index, generation);
-        Some((index, generation))
     }
 
     /// How many bytes may be read from a client now. 0 means that it must wait: [`Output::resume`] will tell.
@@ -266,13 +249,8 @@ impl Gateway {
     }
 
     fn do_what_is_due(&mut self, now: Now, out: &mut impl Output) {
-        while let Some((index, generation)) = self.handshakes.due(now, self.tunables.handshake_deadline) {
-            let late = self.table.get(index).filter(|conn| conn.generation == generation);
-            if late.is_some_and(|conn| matches!(conn.stage, Stage::Sniffing(_) | Stage::First)) {
-                self.end(now, index, CloseReason::HandshakeTimeout, out);
-            }
-        }
-        while let Some((index, generation)) = self.closings.due(now, LINGER) {
+        self.expire_handshakes(now, out);
+        while let Some(Since { index, generation, .. }) = self.closings.due(now, LINGER) {
             let late = self.table.get(index).filter(|conn| conn.generation == generation);
             if late.is_some_and(|conn| conn.stage == Stage::Closing) {
                 self.release(index, out);
@@ -288,8 +266,8 @@ impl Gateway {
     /// When [`Gateway::expire`] is due, by the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         let deadlines = [
-            self.handshakes.next(self.tunables.handshake_deadline),
-            self.closings.next(LINGER),
+            self.handshakes.next_deadline(self.tunables.handshake_deadline),
+            self.closings.next_deadline(LINGER),
             self.stalls.next_deadline(),
             self.drain.map(|drain| drain.next_deadline()),
             self.links.next_deadline(),
@@ -373,13 +351,13 @@ impl Gateway {
         self.record(index, reason, out);
         out.finish(index);
         let Some(conn) = self.table.get_mut(index) else { return };
-        conn.stage = Stage::Closing;
         conn.receiver = None;
         self.closings.push(now, index, conn.generation);
+        self.table.advance(index, Stage::Closing);
     }
 
     /// Ends a connection that can be told nothing more.
-    fn gone(&mut self, index: u32, reason: CloseReason, out: &mut impl Output) {
+    pub(crate) fn gone(&mut self, index: u32, reason: CloseReason, out: &mut impl Output) {
         let Some(conn) = self.table.get(index) else { return };
         if conn.stage != Stage::Closing {
             self.record(index, reason, out);
@@ -405,6 +383,9 @@ impl Gateway {
         self.proxied.forget(index);
         let waited = self.table.get(index).is_some_and(|conn| conn.waiting);
         self.table.remove(index);
+        if let Some(sources) = &mut self.sources {
+            sources.leave(index);
+        }
         if waited {
             self.links.left(&self.table);
         }
@@ -429,30 +410,5 @@ pub(crate) fn opcode(codec: Codec) -> Opcode {
     match codec {
         Codec::Proto => Opcode::Binary,
         Codec::Json => Opcode::Text,
-    }
-}
-
-/// Connections by the moment at which they began to wait for something. All may wait equally long, so that they come due in this order, also if that
-/// time is changed meanwhile.
-#[derive(Debug, Default)]
-struct Fifo(VecDeque<(u64, u32, u16)>);
-
-impl Fifo {
-    fn push(&mut self, now: Now, index: u32, generation: u16) {
-        self.0.push_back((now.mono_ms, index, generation));
-    }
-
-    fn due(&mut self, now: Now, patience: Duration) -> Option<(u32, u16)> {
-        self.next(patience).filter(|deadline_ms| *deadline_ms <= now.mono_ms)?;
-        let (_, index, generation) = self.0.pop_front()?;
-        // A storm of accepts must not leave its mark on the memory of an idle gateway.
-        if self.0.capacity() > 1024 && self.0.len() < self.0.capacity() / 4 {
-            self.0.shrink_to(self.0.len() * 2);
-        }
-        Some((index, generation))
-    }
-
-    fn next(&self, patience: Duration) -> Option<u64> {
-        self.0.front().map(|(began_ms, ..)| began_ms + patience.as_millis() as u64)
     }
 }

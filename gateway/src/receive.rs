@@ -38,8 +38,12 @@ impl Gateway {
         }
         let mut at = 0;
         if let Stage::Sniffing(awaited) = conn.stage {
-            match self.begin(index, awaited, bytes, out) {
+            match self.begin(now, index, awaited, bytes, out) {
                 Ok(taken) => at = taken,
+                Err(reason @ CloseReason::SourceLimit) => {
+                    self.gone(index, reason, out);
+                    return bytes.len();
+                }
                 Err(reason) => {
                     self.end(now, index, reason, out);
                     return bytes.len();
@@ -49,7 +53,7 @@ impl Gateway {
         let Some(conn) = self.table.get_mut(index) else { return bytes.len() };
         match conn.stage {
             Stage::First | Stage::Open if self.mode == Mode::Echo => {
-                conn.stage = Stage::Open;
+                self.table.advance(index, Stage::Open);
                 let length = bytes.len();
                 return self.echo(now, index, bytes, at, out).unwrap_or(length);
             }
@@ -79,6 +83,7 @@ impl Gateway {
     /// Takes what must stand before a client's first packet, as far as it has come. How many bytes that was.
     fn begin(
         &mut self,
+        now: Now,
         index: u32,
         awaited: Awaited,
         bytes: &[u8],
@@ -90,20 +95,28 @@ impl Gateway {
                 return Ok(0);
             };
             at = header.len;
-            self.introduced(index, header.source, out);
+            self.introduced(now, index, header.source, out)?;
         }
         Ok(at + self.sniff(index, &bytes[at..], out)?.unwrap_or(0))
     }
 
     /// A balancer has told whose connection this is. Without an address it is the balancer's own.
-    fn introduced(&mut self, index: u32, client: Option<SocketAddr>, out: &mut impl Output) {
+    fn introduced(
+        &mut self,
+        now: Now,
+        index: u32,
+        client: Option<SocketAddr>,
+        out: &mut impl Output,
+    ) -> Result<(), CloseReason> {
         if let Some(client) = client {
+            self.admit_proxied(now, index, client.ip())?;
             self.proxied.keep(index, client);
             out.note(index, Note::From(client));
         }
         if let Some(conn) = self.table.get_mut(index) {
             conn.stage = Stage::Sniffing(Awaited::Protocol);
         }
+        Ok(())
     }
 
     /// Tells the protocol by the first bytes, and answers an upgrade request. How many bytes that took; `None` while there are too few.
@@ -319,8 +332,9 @@ impl Gateway {
             }
             Err(error) => return self.refuse(now, index, Refused::from(&error), out),
         };
-        (conn.slot, conn.stage) = (slot, Stage::Open);
+        conn.slot = slot;
         let form = conn.form();
+        self.table.advance(index, Stage::Open);
         let Some(shard) = self.links.shard_of(slot) else { return Err(Ended) };
         let Some(conn) = self.table.get(index) else { return Err(Ended) };
         let conn = self.table.name(index, conn);

@@ -23,6 +23,13 @@ pub(crate) enum Stage {
     Closing,
 }
 
+impl Stage {
+    /// It has not yet sent its first packet.
+    pub(crate) fn is_handshake(self) -> bool {
+        matches!(self, Self::Sniffing(_) | Self::First)
+    }
+}
+
 /// What the first bytes have to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaited {
@@ -83,11 +90,13 @@ pub(crate) struct Table {
     reactor: u8,
     conns: Vec<Conn>,
     free: Vec<u32>,
+    /// Connections that have not yet sent their first packet.
+    handshakes: usize,
 }
 
 impl Table {
     pub(crate) fn new(gateway: u16, reactor: u8) -> Self {
-        Self { gateway, reactor, conns: Vec::new(), free: Vec::new() }
+        Self { gateway, reactor, conns: Vec::new(), free: Vec::new(), handshakes: 0 }
     }
 
     /// Takes an index into use; `None` if all are.
@@ -110,13 +119,22 @@ impl Table {
         };
         let conn = &mut self.conns[index as usize];
         conn.stage = Stage::Sniffing(awaited);
+        self.handshakes += 1;
         Some((index, conn))
+    }
+
+    /// Takes note of how far a connection has come. What ends a handshake must be told here.
+    pub(crate) fn advance(&mut self, index: u32, stage: Stage) {
+        let conn = &mut self.conns[index as usize];
+        let was = std::mem::replace(&mut conn.stage, stage);
+        self.handshakes -= usize::from(was.is_handshake() && !stage.is_handshake());
     }
 
     /// Gives an index back; its next use has another generation.
     pub(crate) fn remove(&mut self, index: u32) {
+        debug_assert!(self.get(index).is_some(), "index {index} is given back twice");
+        self.advance(index, Stage::Free);
         let conn = &mut self.conns[index as usize];
-        debug_assert_ne!(conn.stage, Stage::Free, "index {index} is given back twice");
         let generation = (conn.generation + 1) & 0xFFF;
         *conn = Conn {
             receiver: None,
@@ -168,6 +186,12 @@ impl Table {
     /// No index is as large as this.
     pub(crate) fn capacity(&self) -> usize {
         self.conns.len()
+    }
+
+    /// How many connections have not yet sent their first packet.
+    pub(crate) fn handshakes(&self) -> usize {
+        debug_assert!(self.handshakes <= self.len());
+        self.handshakes
     }
 
     /// How many connections there are.

@@ -1,6 +1,7 @@
 //! The gateway machine alone: bytes of clients and frames of shards in, bytes and frames out.
 
 mod compressed;
+mod floods;
 mod operator;
 mod proxied;
 
@@ -19,7 +20,7 @@ use proto::time::Now;
 use proto::ws::{Limits, Opcode, frame, request};
 use proto::{rpc, tcp};
 
-use crate::{Door, Gateway, Input, Mode, Note, Output, Settings, Tunables};
+use crate::{Bounds, Door, Gateway, Input, Mode, Note, Output, Settings, Tunables};
 
 /// One shard that is up, and whatever the machine wants done.
 struct World {
@@ -103,6 +104,7 @@ impl World {
             reactor: 1,
             boot_epoch: 77,
             tunables: Arc::default(),
+            bounds: Bounds::default(),
             deflate: false,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
@@ -144,7 +146,12 @@ impl World {
     }
 
     fn accept_at(&mut self, door: Door) -> Option<u32> {
-        self.machine.accept(self.now, "192.0.2.1:9".parse().unwrap(), door).map(|(index, _)| index)
+        self.accept_from("192.0.2.1", door)
+    }
+
+    fn accept_from(&mut self, address: &str, door: Door) -> Option<u32> {
+        let peer = SocketAddr::new(address.parse().unwrap(), 9);
+        self.machine.accept(self.now, peer, door, &mut self.done).map(|(index, _)| index)
     }
 
     /// Feeds bytes as a shell would, in pieces of `size`, keeping what is not consumed.

@@ -90,6 +90,14 @@ reasons! {
     ProxyHeader = 21, "proxy_header", 0;
     /// An operator has ended the connection.
     Kicked = 22, "kicked", 4004;
+    /// Too many connections from one place.
+    SourceLimit = 23, "source_limit", 0;
+    /// The handshake took its time while others waited.
+    HandshakeEvicted = 24, "handshake_evicted", 0;
+    /// A message was not completed in time.
+    MessageTimeout = 25, "message_timeout", 1008;
+    /// Too much memory was held for clients, and for this one the most.
+    MemoryPressure = 26, "memory_pressure", 0;
 }
 
 #[cfg(test)]

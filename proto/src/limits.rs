@@ -103,8 +103,17 @@ pub const INFLATED_BYTES_PER_READ: usize = 256 * 1024;
 pub const CONNECTIONS_SCANNED: u32 = 1024;
 /// Accepted connections in one turn of a reactor.
 pub const ACCEPT_BUDGET: usize = 256;
+/// Sources of connections that one reactor remembers, if sources are limited: at some 50 bytes each, below 8 MiB, and more than it can have descriptors on most machines.
+pub const SOURCES_MAX: usize = 128 * 1024;
+/// Connections of one reactor that are in their handshake: a second's worth of a storm that lets in 8,000 a second, which is more than TLS can take on one core,
+/// and with all that a handshake may make the gateway hold 128 MiB.
+pub const HANDSHAKES_MAX: u32 = 8192;
+/// A handshake that has taken this part of its deadline gives its place up when the places are full; younger ones keep theirs.
+pub const HANDSHAKE_GRACE_DIVISOR: u32 = 4;
 
 const _: () = assert!(CLIENT_OUT_BYTES_MAX >= 2 * PACKET_BYTES_MAX);
+const _: () =
+    assert!(HANDSHAKES_MAX as usize * (UPGRADE_HEAD_BYTES_MAX + LOGIN_PACKET_BYTES_MAX) <= 128 * 1024 * 1024);
 const _: () = assert!(SHARD_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
 
 // ---- State ----

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use proto::time::Now;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that the kernel may hold for us; it cuts this down to net.core.somaxconn.
 const BACKLOG: i32 = 65_535;
@@ -143,6 +143,13 @@ impl Listener {
     }
 }
 
+/// Has a connection that nothing was read from end with a reset as soon as it is dropped: the kernel then remembers nothing of it, while a close in good order would
+/// leave it to wait for the other side, who may be there to make us wait.
+pub fn refuse(stream: &TcpStream) {
+    // If it cannot be set the close is only slower.
+    drop(SockRef::from(stream).set_linger(Some(Duration::ZERO)));
+}
+
 fn spare_descriptor() -> Option<OwnedFd> {
     File::open("/dev/null").ok().map(OwnedFd::from)
 }
@@ -184,7 +191,7 @@ mod tests {
         let _client = std::net::TcpStream::connect(address).unwrap();
         poller.turn(None, &mut Vec::new()).unwrap();
         let accepted = listener.accept(Now::default(), 1, |stream, _| {
-            let socket = socket2::SockRef::from(&stream);
+            let socket = SockRef::from(&stream);
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
             assert!(socket.tcp_nodelay().unwrap());
         });

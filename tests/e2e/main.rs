@@ -1,6 +1,6 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
 //! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
-//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`metrics`] asks what was counted.
+//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`victim`] is a gateway to attack, [`metrics`] asks what was counted.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
@@ -12,6 +12,7 @@ mod holdfast;
 mod metrics;
 mod program;
 mod raw;
+mod victim;
 
 mod a_supervisor_is_told_and_may_pass_the_sockets;
 mod an_operator_sees_ends_and_traces_connections;
@@ -19,6 +20,7 @@ mod bad_input;
 mod balancers_tell_whose_connection_it_is;
 mod compressed_packets_reach_foreign_clients;
 mod dev_runs_the_three_servers_and_leaves_none_behind;
+mod floods_of_connections_are_turned_away;
 mod foreign_clients;
 mod history_survives_a_restart;
 mod logic_dies;

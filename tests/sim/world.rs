@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use client::wire::{Received, Transport, Wire};
 use client::{Command, Event, Machine};
-use gateway::{Door, Gateway, Mode};
+use gateway::{Bounds, Door, Gateway, Mode};
 use logic::store::memory::MemoryStore;
 use logic::{Device, LinkId, Logic};
 use proto::backend::{FromLogic, FromState, to_state};
@@ -356,7 +356,8 @@ impl World {
         let now = self.now;
         match wanted {
             client::Output::Dial => {
-                let (index, _) = self.gateway.accept(now, SocketAddr::from(PEER), Door::Clients).unwrap();
+                let peer = SocketAddr::from(PEER);
+                let (index, _) = self.gateway.accept(now, peer, Door::Clients, &mut self.edge).unwrap();
                 // Whoever had it before reads to the end of a socket of their own.
                 if let Some(before) = self.people.iter().position(|person| person.index == Some(index)) {
                     self.read_edge(before);
@@ -432,6 +433,7 @@ fn new_gateway() -> Gateway {
         reactor: 0,
         boot_epoch: 1,
         tunables: Arc::default(),
+        bounds: Bounds::default(),
     })
 }
 

@@ -4,7 +4,7 @@ use proto::close::CloseReason;
 use reactor::histogram::{Amounts, Times};
 use reactor::traffic::Traffic;
 
-use crate::{Counts, Gateway};
+use crate::{Counts, Gateway, TurnedAway};
 
 reactor::counters! {
     /// One reactor's counters.
@@ -21,8 +21,14 @@ reactor::counters! {
         gauge client_queue_bytes = "holdfast_gateway_client_queue_bytes";
         /// Connections that were taken in.
         counter accepted = "holdfast_gateway_accepted";
-        /// Connections that were turned away for want of room or descriptors.
-        counter turned_away = "holdfast_gateway_turned_away";
+        /// Connections that were turned away at accept, by reason.
+        counter turned_away["why"; TurnedAway::LABELS] = "holdfast_gateway_turned_away";
+        /// Connections whose source was not counted, because as many sources are remembered as can be.
+        counter uncounted_sources = "holdfast_gateway_uncounted_sources";
+        /// Sources of connections that are remembered.
+        gauge sources = "holdfast_gateway_sources";
+        /// Connections that have not yet sent their first packet.
+        gauge handshakes = "holdfast_gateway_handshakes";
         /// WebSocket upgrades.
         counter upgraded = "holdfast_gateway_upgraded";
         /// Connections whose first packet was a login.
@@ -93,7 +99,14 @@ impl Counters {
         self.shards_up.set(up as u64);
         self.shards.set(all as u64);
         self.accepted.set(*accepted);
-        self.turned_away.set(*turned_away + shed);
+        for (cell, count) in self.turned_away.iter().zip(turned_away) {
+            cell.set(*count);
+        }
+        self.turned_away[TurnedAway::Descriptors as usize].set(shed);
+        self.handshakes.set(machine.handshakes() as u64);
+        let (known, uncounted) = machine.sources();
+        self.sources.set(known as u64);
+        self.uncounted_sources.set(uncounted);
         self.upgraded.set(*upgraded);
         self.opened.set(*opened);
         self.uplinks.set(*uplinks);

@@ -23,7 +23,7 @@ use reactor::clock::Clock;
 use reactor::sys;
 use reactor::wake::{self, Mailbox};
 
-use crate::{Config, Door, Settings, Tunables};
+use crate::{Bounds, Config, Door, Settings, Tunables};
 use ask::Asker;
 use counters::Counters;
 use passed::PassedSockets;
@@ -52,6 +52,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     tracing::debug!(files, "each reactor may open so many files");
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let count = if config.reactors == 0 { cores } else { config.reactors as usize };
+    let count = count.min(proto::limits::REACTORS_MAX);
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
     let mut doors = doors(config);
@@ -59,7 +60,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let tunables = Arc::new(Tunables::from(config));
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
-    for number in 0..count.min(proto::limits::REACTORS_MAX) {
+    for number in 0..count {
         let settings = Settings {
             mode: config.mode,
             limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
@@ -68,6 +69,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             reactor: number as u8,
             boot_epoch,
             tunables: Arc::clone(&tunables),
+            bounds: Bounds::of(config, count as u32),
         };
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));

@@ -12,7 +12,7 @@ use proto::limits::ACCEPT_BUDGET;
 use proto::time::Now;
 use reactor::clock::Clock;
 use reactor::link::{Dialer, Filled};
-use reactor::listener::Listener;
+use reactor::listener::{self, Listener};
 use reactor::poll::{Poller, Ready};
 use reactor::sockets::{Flushed, Received, Scratch};
 use reactor::wake::Inbox;
@@ -177,15 +177,15 @@ impl Worker {
 
     fn accept(&mut self, place: usize, now: Now) {
         let Some((door, listener)) = self.listeners.get_mut(place) else { return };
-        let (machine, sockets, poller) = (&mut self.machine, &mut self.io.sockets, &self.poller);
+        let (machine, io, poller) = (&mut self.machine, &mut self.io, &self.poller);
         let mut broken = Vec::new();
         let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
-            let Some((index, generation)) = machine.accept(now, peer, *door) else {
+            let Some((index, generation)) = machine.accept(now, peer, *door, io) else {
                 tracing::debug!(%peer, ?door, "a connection was turned away");
-                return;
+                return listener::refuse(&stream);
             };
             let token = Token(usize::from(generation) << 24 | index as usize);
-            if let Err(error) = sockets.adopt(index, stream, poller.registry(), token) {
+            if let Err(error) = io.sockets.adopt(index, stream, poller.registry(), token) {
                 tracing::debug!(%peer, %error, "cannot take a connection in");
                 broken.push(index);
             }

@@ -1,0 +1,46 @@
+//! What one reactor takes of its clients: [`Bounds`]. Owns how the operator's words for a process become the numbers of a reactor; what happens at each bound is told where it is
+//! enforced.
+
+use proto::limits;
+
+use crate::Config;
+use crate::admission::HandshakeLimits;
+use crate::sources::SourceLimits;
+
+/// The bounds of one reactor.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// How many reactors there are.
+    pub reactors: u32,
+    /// What one source may have.
+    pub sources: SourceLimits,
+    /// Which handshakes it takes on.
+    pub handshakes: HandshakeLimits,
+}
+
+impl Bounds {
+    /// Those of each of so many reactors.
+    pub fn of(config: &Config, reactors: u32) -> Self {
+        Self {
+            reactors,
+            sources: SourceLimits {
+                connections: config.source_connections,
+                per_second: config.source_rate,
+                burst: config.source_burst,
+                exempt: config.source_exempt.clone(),
+            },
+            handshakes: HandshakeLimits { places: config.handshakes, per_second: config.handshake_rate },
+        }
+    }
+}
+
+/// Those of the only reactor, if nothing was said.
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            reactors: 1,
+            sources: SourceLimits::default(),
+            handshakes: HandshakeLimits { places: limits::HANDSHAKES_MAX, per_second: 0 },
+        }
+    }
+}
