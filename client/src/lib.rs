@@ -13,9 +13,10 @@ pub mod wire;
 
 use std::fmt;
 
-use proto::ids::ConversationId;
+use proto::ids::{ConversationId, DeviceId, Uid};
 use proto::packet::{
-    ClientPacket, CreateGroup, KickedReason, Message, Pull, Pulled, Refused, ServerPacket, Submit, SubmitOk,
+    ClientBody, ClientPacket, CreateGroup, KickedReason, Message, Pull, Pulled, Refused, Resume, Secret,
+    ServerPacket, Submit, SubmitOk,
 };
 
 pub use machine::Machine;
@@ -59,6 +60,8 @@ pub enum Output {
     Dial,
     /// Send a Login. The shell holds the token, so that a fresh one can be used each time and an idle machine stays small.
     Login,
+    /// Send a Resume: [`Resumption::packet`] makes it, with the names that the shell holds.
+    Resume(Box<Resumption>),
     /// Send this.
     Send(ClientPacket),
     /// Close the connection, after what was sent before.
@@ -67,14 +70,39 @@ pub enum Output {
     Event(Event),
 }
 
+/// What takes a session up on a new connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumption {
+    /// The session's name.
+    pub session: String,
+    /// The newest secret.
+    pub secret: Secret,
+    /// All pushes up to here have arrived.
+    pub last_push_seq: u64,
+}
+
+impl Resumption {
+    /// The packet of the device whose session it is.
+    pub fn packet(self, uid: Uid, device: DeviceId) -> ClientPacket {
+        let Self { session, secret, last_push_seq } = self;
+        let body = ClientBody::Resume(Resume { uid, device, session, secret, last_push_seq });
+        ClientPacket { client_id: 0, body }
+    }
+}
+
 /// What the app is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The session is open (again): its name in logs, and the Unix time of the server in milliseconds.
+    /// The session is open, or another one in the place of one that is lost: its name in logs, and the Unix time of the server in milliseconds.
     LoggedIn {
         /// The session's name in logs.
         session: String,
         /// Unix time of the server.
+        server_time_ms: u64,
+    },
+    /// The session goes on after its connection was lost: nothing was missed, or what was comes now.
+    Resumed {
+        /// Unix time of the server, in milliseconds.
         server_time_ms: u64,
     },
     /// There is no connection; the next attempt is in so many milliseconds.
@@ -131,6 +159,8 @@ pub enum StopReason {
     LoggedOut,
     /// The same device logged in elsewhere; to go on would be to fight it.
     Replaced,
+    /// The server ended the session for another reason, and would end the next one.
+    Kicked(KickedReason),
     /// The login was refused, and would be again.
     LoginRefused(Refused),
 }

@@ -325,9 +325,13 @@ impl Gateway {
                 out.note(index, Note::Login(login.uid.as_str()));
                 Slot::of(login.uid.as_str())
             }
+            Ok(ClientBody::Resume(resume)) => {
+                out.note(index, Note::Login(resume.uid.as_str()));
+                Slot::of(resume.uid.as_str())
+            }
             Ok(_) => {
-                let refused =
-                    Refused::new(RefusedCode::LoginFirst, "packet", "the first packet must be a login");
+                let text = "the first packet must be a login or a resume";
+                let refused = Refused::new(RefusedCode::LoginFirst, "packet", text);
                 return self.refuse(now, index, refused, out);
             }
             Err(error) => return self.refuse(now, index, Refused::from(&error), out),

@@ -208,6 +208,7 @@ impl Scenario<'_> {
                 self.online += u32::from(!before);
             }
             Event::Offline { .. } if self.sending => self.fleet.count("a client went offline".into()),
+            Event::Resumed { .. } => {}
             // The event does not tell from what: an attempt that failed, or a session that ended.
             Event::Offline { .. } => {}
             Event::Delivered(message) => {

@@ -225,6 +225,10 @@ impl<'a> Fleet<'a> {
                     let login = (self.logins)(number);
                     self.send(number, ClientPacket { client_id: 0, body: ClientBody::Login(login) });
                 }
+                Output::Resume(resumption) => {
+                    let Login { uid, device, .. } = (self.logins)(number);
+                    self.send(number, resumption.packet(uid, device));
+                }
                 Output::Send(packet) => self.send(number, packet),
                 Output::Hangup => self.hang_up(number),
                 Output::Event(event) => self.events.push((number, event)),

@@ -56,7 +56,7 @@ reasons! {
     BadUpgrade = 4, "bad_upgrade", 0;
     /// The first packet did not arrive in time.
     HandshakeTimeout = 5, "handshake_timeout", 1008;
-    /// The first packet is no login.
+    /// The first packet is neither a login nor a resume.
     FirstPacket = 6, "first_packet", 1008;
     /// A frame breaks the WebSocket protocol.
     FrameProtocol = 7, "frame_protocol", 1002;
@@ -98,6 +98,14 @@ reasons! {
     MessageTimeout = 25, "message_timeout", 1008;
     /// Too much memory was held for clients, and for this one the most.
     MemoryPressure = 26, "memory_pressure", 0;
+    /// The session was taken up on another connection.
+    Resumed = 27, "resumed", 4005;
+    /// The user has too many devices of this class.
+    DeviceLimit = 28, "device_limit", 4006;
+    /// The token was revoked.
+    Revoked = 29, "revoked", 4007;
+    /// The session was ended from elsewhere.
+    SignedOut = 30, "signed_out", 4008;
 }
 
 #[cfg(test)]

@@ -33,6 +33,12 @@ pub const BODY_BYTES_MAX: usize = 32 * 1024;
 pub const PULL_MESSAGES_MAX: u32 = 256;
 /// Members of a group that one CreateGroup may name.
 pub const GROUP_MEMBERS_MAX: usize = 512;
+/// Bytes of a session's secret: 128 bits cannot be guessed.
+pub const SECRET_BYTES: usize = 16;
+/// Bytes of a session's name: three numbers in hexadecimal and what stands between them.
+pub const SESSION_NAME_BYTES_MAX: usize = 48;
+/// Conversations that one Resync names; of more it says "everything".
+pub const RESYNC_MISSED_MAX: usize = 256;
 /// Bytes of `field` and of `text` in a refusal: a peer's own bytes are never echoed beyond that.
 pub const REFUSED_TEXT_BYTES_MAX: usize = 256;
 
@@ -41,6 +47,11 @@ const _: () =
 const _: () =
     assert!(GROUP_MEMBERS_MAX * (NAME_BYTES_MAX + 4) + 256 <= PACKET_BYTES_MAX, "a full CreateGroup fits");
 const _: () = assert!(LOGIN_PACKET_BYTES_MAX <= PACKET_BYTES_MAX);
+const _: () = assert!(2 * 16 + 8 + 2 <= SESSION_NAME_BYTES_MAX);
+const _: () = assert!(
+    RESYNC_MISSED_MAX * (2 * NAME_BYTES_MAX + 96) <= PACKET_BYTES_MAX,
+    "a full Resync fits, in JSON as well, where a quote in a name takes two bytes"
+);
 
 // ---- WebSocket (proto::ws) ----
 
@@ -128,8 +139,22 @@ pub const UPLINK_WINDOW: u32 = 64;
 pub const UPLINK_BYTES_MAX: usize = 1024 * 1024;
 /// Pulls of one session that may be unanswered.
 pub const PULLS_IN_FLIGHT_MAX: u32 = 16;
-/// Pushed packets of a session that may be unacknowledged.
+/// Pushed packets of a session that are kept until they are acknowledged; of more the client is told what to pull.
 pub const IN_FLIGHT_MAX: u32 = 1024;
+/// Their bytes. All of them may be sent twice before a reader counts as slow.
+pub const IN_FLIGHT_BYTES_MAX: usize = 512 * 1024;
+/// A push that is not acknowledged for so long is sent again: an ack's delay, and a bad mobile network there and back.
+pub const RESEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// The wait doubles with each try, up to this.
+pub const RESEND_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+/// So many tries without any progress, then the connection is presumed dead: 5 + 10 + 20 + 30 s and another 30, give or take the jitter.
+pub const RESEND_TRIES: u32 = 4;
+/// Pushes that one try sends again, the oldest: what is lost with a link or a connection is replayed anyhow, so this is a question rather than a repair.
+pub const RESEND_BURST: usize = 32;
+/// A session outlives its connection by this: a tunnel, a lift, a change of networks.
+pub const RESUME_GRACE: Duration = Duration::from_mins(2);
+/// A gateway whose link is lost for this long counts as dead: several times what a reconnect takes.
+pub const GATEWAY_LEASE: Duration = Duration::from_secs(10);
 /// A client acknowledges at the latest after this …
 pub const ACK_DELAY: Duration = Duration::from_millis(200);
 /// … or when so many pushes wait for it.
@@ -163,6 +188,11 @@ pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 const _: () = assert!(HEARTBEAT_DEADLINE.as_secs() > 2 * HEARTBEAT_INTERVAL.as_secs());
 const _: () = assert!(ACK_EVERY * 4 <= IN_FLIGHT_MAX, "acks come well before the queue is full");
+const _: () = assert!(IN_FLIGHT_BYTES_MAX >= 4 * PACKET_BYTES_MAX);
+const _: () =
+    assert!(2 * IN_FLIGHT_BYTES_MAX <= CLIENT_OUT_BYTES_MAX, "a reader may be sent everything twice");
+const _: () = assert!(RESEND_TIMEOUT.as_millis() >= 4 * ACK_DELAY.as_millis(), "acks may take their time");
+const _: () = assert!(GATEWAY_LEASE.as_secs() < HEARTBEAT_DEADLINE.as_secs());
 const _: () = assert!(UPLINK_BYTES_MAX >= 8 * PACKET_BYTES_MAX);
 const _: () =
     assert!(CALLS_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX && GATEWAY_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);

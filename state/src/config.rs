@@ -40,8 +40,16 @@ use crate::token::{KeySpec, Keys};
         submit_timeout: Duration ["100ms"..="5m"] = limits::SUBMIT_TIMEOUT,
         /// Commands of a session that may be unanswered.
         uplink_window: u32 [1..=4096] = limits::UPLINK_WINDOW,
-        /// Pushes of a session that may be unacknowledged.
+        /// Pushes of a session that are kept until they are acknowledged.
         in_flight_max: u32 [1..=1_048_576] = limits::IN_FLIGHT_MAX,
+        /// A push that is not acknowledged for so long is sent again; the wait doubles with each try.
+        resend_timeout: Duration ["100ms"..="5m"] = limits::RESEND_TIMEOUT,
+        /// So many tries without any progress, then the connection is presumed dead.
+        resend_tries: u32 [0..=16] = limits::RESEND_TRIES,
+        /// How long a session outlives its connection and can be resumed; 0 means not at all.
+        resume_grace: Duration ["0s"..="1d"] = limits::RESUME_GRACE,
+        /// A gateway whose link is lost for so long counts as dead: its sessions wait for a resume.
+        gateway_lease: Duration ["100ms"..="1h"] = limits::GATEWAY_LEASE,
         /// Clients reconnect after a random time below this, doubled with every failure.
         reconnect_base: Duration ["1ms"..="1m"] = limits::RECONNECT_BASE,
         /// The longest time that a client waits before it reconnects.
@@ -65,6 +73,10 @@ impl Config {
             submit_timeout: self.submit_timeout,
             uplink_window: self.uplink_window,
             in_flight_max: self.in_flight_max,
+            resend_timeout: self.resend_timeout,
+            resend_tries: self.resend_tries,
+            resume_grace: self.resume_grace,
+            gateway_lease: self.gateway_lease,
             reconnect_base: self.reconnect_base,
             reconnect_max: self.reconnect_max,
             attach_deadline: self.attach_deadline,
@@ -109,6 +121,9 @@ fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.heartbeat_deadline <= 2 * config.heartbeat_interval {
         mistakes.push(("heartbeat_deadline", "must be more than twice heartbeat_interval".into()));
+    }
+    if config.resend_timeout <= config.ack_delay {
+        mistakes.push(("resend_timeout", "must be longer than ack_delay".into()));
     }
     if config.ack_every > config.in_flight_max {
         mistakes.push(("ack_every", "must not be more than in_flight_max".into()));

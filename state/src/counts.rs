@@ -18,6 +18,16 @@ pub const REFUSED_CODES: [RefusedCode; 6] = [
 pub struct Counts {
     /// Sessions that were opened.
     pub opened: u64,
+    /// Sessions that were taken up on another connection.
+    pub resumed: u64,
+    /// Resumes of these that found pushes missing.
+    pub resumed_with_gap: u64,
+    /// Resumes that came too late, or of a client that has lost count.
+    pub resumes_unknown: u64,
+    /// Resumes with a secret that is not the session's.
+    pub resumes_forged: u64,
+    /// Sessions that lost their connection, by [`CloseReason::ordinal`].
+    pub left: [u64; CloseReason::ALL.len()],
     /// Sessions that ended, by [`CloseReason::ordinal`].
     pub ended: [u64; CloseReason::ALL.len()],
     /// Connections that were asked to log in again.
@@ -50,8 +60,12 @@ pub struct Counts {
     pub pushes: u64,
     /// Sessions that these were sent to.
     pub pushed: u64,
-    /// Pushes that a session did not get because its gateway's link was down.
-    pub push_drops: u64,
+    /// Pushes that were sent to a session again.
+    pub resent: u64,
+    /// Pushes that a session was not sent because too many were unacknowledged.
+    pub missed: u64,
+    /// Sessions that were told what to pull instead.
+    pub resyncs: u64,
     /// Packets from logic that could not be given to a client of this form.
     pub bad_packets: u64,
     /// Refusals, by the place of their code in [`REFUSED_CODES`].

@@ -9,17 +9,21 @@ use proto::packet::{PacketError, RefusedCode};
 
 use crate::GatewayLink;
 
-/// Names a session in logs of both sides: the server's start, the shard and a count, in hexadecimal.
+/// Bits of a session's number that count; those above are the moment at which the server began, so that a number is not used twice: nobody opens a million
+/// sessions in each millisecond.
+pub(crate) const COUNT_BITS: u32 = 20;
+
+/// Names a session to its client and in the logs of both sides: the server's start, the shard and a count, in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionName {
-    pub(crate) boot_epoch: u64,
     pub(crate) shard: u32,
     pub(crate) number: u64,
 }
 
 impl fmt::Display for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{:x}-{:x}", self.boot_epoch, self.shard, self.number)
+        let (begun, count) = (self.number >> COUNT_BITS, self.number & ((1 << COUNT_BITS) - 1));
+        write!(f, "{begun:x}-{:x}-{count:x}", self.shard)
     }
 }
 
@@ -41,11 +45,40 @@ pub enum Event<'a> {
         /// Its software.
         client: &'a str,
     },
+    /// A session has lost its connection, and may be taken up on another.
+    SessionLeft {
+        /// Which.
+        session: SessionName,
+        /// Its connection.
+        conn: ConnId,
+        /// Why it is gone.
+        reason: CloseReason,
+    },
+    /// A session was taken up on another connection.
+    SessionResumed {
+        /// Which.
+        session: SessionName,
+        /// Its connection from now on.
+        conn: ConnId,
+        /// From where, if the gateway said.
+        peer: Option<SocketAddr>,
+        /// Whether pushes were not kept, so that the client must pull.
+        gap: bool,
+    },
+    /// A resume was not possible.
+    ResumeRefused {
+        /// On which connection.
+        conn: ConnId,
+        /// From where, if the gateway said.
+        peer: Option<SocketAddr>,
+        /// Why: the client is not told.
+        why: NoResume,
+    },
     /// A session is over.
     SessionEnded {
         /// Which.
         session: SessionName,
-        /// Its connection.
+        /// Its last connection.
         conn: ConnId,
         /// Whose.
         uid: &'a str,
@@ -87,6 +120,15 @@ pub enum Event<'a> {
         /// Connections that were asked to log in again.
         asked: usize,
     },
+    /// The link of a gateway reactor has been gone for too long.
+    GatewayDead {
+        /// The gateway.
+        gateway: u16,
+        /// Its reactor.
+        reactor: u8,
+        /// Sessions that have lost their connection by it.
+        sessions: usize,
+    },
     /// The link of a gateway reactor is gone.
     GatewayLost {
         /// The gateway.
@@ -115,6 +157,27 @@ pub enum Event<'a> {
     },
     /// Logic sent a packet that cannot be given to a client of this form.
     BadPacket(&'a PacketError),
+}
+
+/// Why a session was not taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoResume {
+    /// The device has no session, or another one: the client comes too late.
+    Unknown,
+    /// The secret is not the session's, or not any more.
+    Secret,
+    /// The client says to have got what was never sent.
+    NeverSent,
+}
+
+impl fmt::Display for NoResume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "there is no such session",
+            Self::Secret => "the secret is not the session's",
+            Self::NeverSent => "the client says to have got what was never sent",
+        })
+    }
 }
 
 /// What a peer of ours must not do.

@@ -1,55 +1,257 @@
-//! Which pushes a session has not acknowledged. Owns the numbering and the bound; the packets themselves are not kept yet: when they are sent again until they
-//! are acknowledged, this is where they wait.
+//! The pushes of one session until they are acknowledged: their numbers, the queue that keeps them, and what is told instead when it is full. Owns the bounds and
+//! the patience; when something is sent, and how, is decided in `crate::shard`.
+//!
+//! ```text
+//! | sent, not acknowledged | not sent: the reader is blocked, or away |     missed: not kept, told by a Resync
+//! 0                      sent                                      len
+//! ```
+//!
+//! A queue exists only while something is in it, or soon after; an idle session has 16 bytes here. The packets themselves are shared by all sessions that they are for.
+
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::sync::Arc;
+
+use proto::backend::Push;
+use proto::ids::ConversationId;
+use proto::limits::{IN_FLIGHT_BYTES_MAX, RESYNC_MISSED_MAX};
+use proto::packet::{Missed, Resync};
+
+/// A server packet in protobuf form, without push_seq: one copy for all whom it is for.
+pub(crate) type Payload = Arc<Vec<u8>>;
 
 /// The pushes of one session: 1, 2, 3, …
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct InFlight {
+    /// The last number given. All up to `pushed` less those in the queue are acknowledged.
     pushed: u64,
-    acknowledged: u64,
+    queue: Option<Box<Queue>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// The last of them has the number `pushed`.
+    packets: VecDeque<Payload>,
+    bytes: usize,
+    /// How many from the front have been sent on this connection.
+    sent: usize,
+    /// How often the oldest has been sent again since the last progress.
+    tries: u32,
+    /// Since when an ack is awaited, in ticks.
+    since: u32,
+    /// The gateway says that the client does not take what it is sent.
+    blocked: bool,
+    missed: Option<Box<Lost>>,
+}
+
+/// What was not kept: for each conversation from where to where, or, when these are too many, that there is more.
+#[derive(Debug, Default)]
+struct Lost {
+    conversations: BTreeMap<ConversationId, (u64, u64)>,
+    everything: bool,
 }
 
 /// An ack for a push that was never sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NeverSent;
 
+/// What has become of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It is to be sent now, with this number.
+    Send(u64),
+    /// It has a number and waits until the client can be sent to.
+    Waits,
+    /// There is no room: it is remembered what the client must pull.
+    Missed,
+}
+
 impl InFlight {
-    /// The number for one more push; `None` if `most` are unacknowledged.
-    pub(crate) fn push(&mut self, most: u32) -> Option<u64> {
-        if self.unacknowledged() >= u64::from(most) {
-            return None;
+    /// Takes a push of a session that can be reached, or not; at most `most` are kept. `tick` is now.
+    pub(crate) fn push(
+        &mut self,
+        payload: &Payload,
+        push: &Push,
+        most: u32,
+        reached: bool,
+        tick: u32,
+    ) -> Kept {
+        let queue = self.queue.get_or_insert_default();
+        if let Some(missed) = &mut queue.missed {
+            missed.add(push);
+            return Kept::Missed;
         }
-        self.pushed += 1;
-        Some(self.pushed)
+        // One always finds room, however big it is.
+        let full = !queue.packets.is_empty() && queue.bytes + payload.len() > IN_FLIGHT_BYTES_MAX;
+        if full || queue.packets.len() >= most as usize {
+            queue.missed.insert(Box::default()).add(push);
+            return Kept::Missed;
+        }
+        self.add(payload.clone(), reached, tick)
     }
 
-    /// Takes a cumulative ack; one that says less than an earlier one says nothing.
-    pub(crate) fn acknowledge(&mut self, push_seq: u64) -> Result<(), NeverSent> {
+    fn add(&mut self, payload: Payload, reached: bool, tick: u32) -> Kept {
+        let queue = self.queue.get_or_insert_default();
+        queue.bytes += payload.len();
+        queue.packets.push_back(payload);
+        self.pushed += 1;
+        if !reached || queue.blocked {
+            return Kept::Waits;
+        }
+        debug_assert_eq!(queue.sent + 1, queue.packets.len(), "what can be sent has been sent");
+        if queue.sent == 0 {
+            queue.since = tick;
+        }
+        queue.sent += 1;
+        Kept::Send(self.pushed)
+    }
+
+    /// Takes the newest push back: it turned out that it cannot be sent in this client's form.
+    pub(crate) fn take_back(&mut self) {
+        let Some(queue) = &mut self.queue else { return };
+        if let Some(payload) = queue.packets.pop_back() {
+            queue.bytes -= payload.len();
+            queue.sent = queue.sent.min(queue.packets.len());
+            self.pushed -= 1;
+        }
+    }
+
+    /// Takes a cumulative ack; one that says less than an earlier one says nothing. How many pushes it speaks for.
+    pub(crate) fn acknowledge(&mut self, push_seq: u64, tick: u32) -> Result<usize, NeverSent> {
         if push_seq > self.pushed {
             return Err(NeverSent);
         }
-        self.acknowledged = self.acknowledged.max(push_seq);
-        Ok(())
+        let count = push_seq.saturating_sub(self.acknowledged()) as usize;
+        let Some(queue) = self.queue.as_deref_mut().filter(|_| count > 0) else { return Ok(0) };
+        queue.bytes -= queue.packets.drain(..count).map(|payload| payload.len()).sum::<usize>();
+        queue.sent = queue.sent.saturating_sub(count);
+        (queue.tries, queue.since) = (0, tick);
+        Ok(count)
     }
 
-    /// How many pushes are on their way.
-    pub(crate) fn unacknowledged(&self) -> u64 {
-        self.pushed - self.acknowledged
+    /// Everything up to here is acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.pushed - self.len() as u64
+    }
+
+    /// The number of the last push.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// How many pushes are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.packets.len())
+    }
+
+    /// Whether an ack is awaited from a client that reads.
+    pub(crate) fn awaits_ack(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.sent > 0 && !queue.blocked)
+    }
+
+    /// Since when, in ticks, and how often the oldest push has been sent again.
+    pub(crate) fn awaits_since(&self) -> (u32, u32) {
+        self.queue.as_ref().map_or((0, 0), |queue| (queue.since, queue.tries))
+    }
+
+    /// The oldest pushes, at most `most` of those that were sent, to be sent again.
+    pub(crate) fn again(&mut self, most: usize, tick: u32) -> impl Iterator<Item = (u64, Payload)> {
+        let first = self.acknowledged() + 1;
+        let sent = self.queue.as_mut().map_or(0, |queue| {
+            queue.tries += 1;
+            queue.since = tick;
+            queue.sent
+        });
+        let packets = self.queue.iter().flat_map(|queue| queue.packets.iter().cloned());
+        (first..).zip(packets).take(sent.min(most))
+    }
+
+    /// The oldest push that has not been sent on this connection and can be: it counts as sent.
+    pub(crate) fn next_unsent(&mut self, tick: u32) -> Option<(u64, Payload)> {
+        let first = self.acknowledged() + 1;
+        let queue = self.queue.as_mut().filter(|queue| !queue.blocked)?;
+        let payload = queue.packets.get(queue.sent)?.clone();
+        if queue.sent == 0 {
+            queue.since = tick;
+        }
+        queue.sent += 1;
+        Some((first + queue.sent as u64 - 1, payload))
+    }
+
+    /// The connection is another, or may have lost what was sent: nothing counts as sent.
+    pub(crate) fn rewind(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            (queue.sent, queue.tries, queue.blocked) = (0, 0, false);
+        }
+    }
+
+    /// The client does not take what it is sent, or does again from `tick` on: then it is given its time anew.
+    pub(crate) fn block(&mut self, blocked: bool, tick: u32) {
+        if blocked || self.queue.is_some() {
+            let queue = self.queue.get_or_insert_default();
+            (queue.blocked, queue.since) = (blocked, tick);
+        }
+    }
+
+    /// Whether pushes were not kept and the client has not been told yet.
+    pub(crate) fn is_lagging(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.missed.is_some())
+    }
+
+    /// What the client must pull, if it is to be told now: everything that was kept is acknowledged.
+    pub(crate) fn resync_due(&mut self) -> Option<Resync> {
+        let queue = self.queue.as_mut().filter(|queue| queue.packets.is_empty() && !queue.blocked)?;
+        queue.missed.take().map(|missed| missed.told())
+    }
+
+    /// What the client must pull, to be told behind all that is kept.
+    pub(crate) fn resync_now(&mut self) -> Option<Resync> {
+        self.queue.as_mut()?.missed.take().map(|missed| missed.told())
+    }
+
+    /// Numbers a packet of the shard's own. There is room for it, whatever there is room for.
+    pub(crate) fn push_own(&mut self, payload: Payload, tick: u32) -> Kept {
+        self.add(payload, true, tick)
+    }
+
+    /// Gives memory back if nothing is kept.
+    pub(crate) fn rest(&mut self) {
+        let idle = |queue: &Queue| queue.packets.is_empty() && !queue.blocked && queue.missed.is_none();
+        if self.queue.as_deref().is_some_and(idle) {
+            self.queue = None;
+        }
+    }
+
+    /// Whether everything in here agrees.
+    pub(crate) fn check_invariants(&self) {
+        let Some(queue) = &self.queue else { return };
+        assert!(queue.sent <= queue.packets.len() && queue.packets.len() as u64 <= self.pushed);
+        assert_eq!(queue.bytes, queue.packets.iter().map(|payload| payload.len()).sum::<usize>());
+    }
+}
+
+impl Lost {
+    fn add(&mut self, push: &Push) {
+        let room = self.conversations.len() < RESYNC_MISSED_MAX;
+        match self.conversations.entry(push.conversation.clone()) {
+            Entry::Occupied(mut known) => {
+                let (from, to) = *known.get();
+                known.insert((from.min(push.seq), to.max(push.seq)));
+            }
+            Entry::Vacant(new) if room => drop(new.insert((push.seq, push.seq))),
+            Entry::Vacant(_) => self.everything = true,
+        }
+    }
+
+    fn told(self) -> Resync {
+        let missed = self.conversations.into_iter().map(|(conversation, (from_seq, to_seq))| Missed {
+            conversation,
+            from_seq,
+            to_seq,
+        });
+        Resync { missed: missed.collect(), everything: self.everything }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pushes_are_numbered_from_one_and_bounded_until_acknowledged() {
-        let mut inflight = InFlight::default();
-        assert_eq!([inflight.push(2), inflight.push(2), inflight.push(2)], [Some(1), Some(2), None]);
-        assert_eq!(inflight.acknowledge(1), Ok(()));
-        assert_eq!(inflight.push(2), Some(3));
-        assert_eq!(inflight.acknowledge(4), Err(NeverSent));
-        assert_eq!(inflight.acknowledge(3), Ok(()));
-        assert_eq!(inflight.acknowledge(2), Ok(()));
-        assert_eq!(inflight.unacknowledged(), 0);
-    }
-}
+mod tests;

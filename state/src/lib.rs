@@ -4,7 +4,7 @@
 //! and notices silence. It must never touch a client's socket, nor know what a message means: packets pass unread but for their kind and number.
 //!
 //! Reading order: [`Input`], [`Output`] and [`Event`] here, then `shard` (what each input does), `session` (what there is to remember), `uplink` and
-//! `inflight` (the two directions), `calls` (what logic owes an answer to), `reactors` (who holds a connection), and [`wheel`] and [`token`], which know
+//! `inflight` (the two directions), `secrets` (who may take a session up), `calls` (what logic owes an answer to), `reactors` (who holds a connection), and [`wheel`] and [`token`], which know
 //! nothing of the rest.
 
 mod calls;
@@ -13,6 +13,7 @@ mod counts;
 mod event;
 mod inflight;
 mod reactors;
+mod secrets;
 mod session;
 mod sessions;
 mod settings;
@@ -25,7 +26,7 @@ pub mod wheel;
 
 pub use config::Config;
 pub use counts::{Counts, REFUSED_CODES, REFUSED_LABELS};
-pub use event::{Event, Fault, SessionName};
+pub use event::{Event, Fault, NoResume, SessionName};
 pub use settings::Settings;
 pub use shard::Shard;
 

@@ -50,6 +50,8 @@ pub(crate) struct Reactor {
     pub(crate) link: Option<GatewayLink>,
     /// The list of its connections has not come to its end.
     pub(crate) reconciling: bool,
+    /// Which loss of a link was its last.
+    pub(crate) loss: u64,
     /// By the index bits of the ConnId: a reactor has no two connections of one index at a time. 9 bytes each, whatever the index.
     connections: HashMap<u32, Holder, FixedState>,
 }
@@ -86,6 +88,8 @@ enum Link {
 pub(crate) struct Reactors {
     table: Slab<Reactor>,
     links: Vec<Link>,
+    /// Links that were ever lost.
+    losses: u64,
 }
 
 impl Reactors {
@@ -139,6 +143,7 @@ impl Reactors {
                 boot_epoch,
                 link: None,
                 reconciling: false,
+                loss: 0,
                 connections: HashMap::default(),
             }) as u32
         });
@@ -154,13 +159,14 @@ impl Reactors {
         self.table.iter().find(|(_, reactor)| wanted(reactor)).map(|(place, _)| place as u32)
     }
 
-    /// A link is gone. The reactor that had it, if it is still known: its connections are still held.
-    pub(crate) fn link_down(&mut self, link: GatewayLink) -> Option<u32> {
+    /// A link is gone. The reactor that had it, if it is still known, and the number of this loss: its connections are still held.
+    pub(crate) fn link_down(&mut self, link: GatewayLink) -> Option<(u32, u64)> {
         let state = self.links.get_mut(link.0 as usize)?;
         let Link::Of(place) = std::mem::replace(state, Link::Down) else { return None };
         let reactor = self.table.get_mut(place as usize)?;
-        (reactor.link, reactor.reconciling) = (None, false);
-        Some(place)
+        self.losses += 1;
+        (reactor.link, reactor.reconciling, reactor.loss) = (None, false, self.losses);
+        Some((place, self.losses))
     }
 
     /// Forgets a reactor that has neither link nor connections.

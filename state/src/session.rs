@@ -2,20 +2,25 @@
 
 use std::fmt;
 
+use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
 use proto::packet::Codec;
 
 use crate::inflight::InFlight;
+use crate::secrets::Secrets;
 use crate::uplink::Uplink;
 
 /// The end of a user's list of sessions.
 pub(crate) const NOBODY: u32 = u32::MAX;
 
-/// A logged-in device and the connection it is on.
+/// The reactor of a session that has no connection.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+/// A logged-in device and the connection it is on, or was on.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) conn: ConnId,
-    /// Counts the sessions of this shard since its start; part of the session's name.
+    /// Not used twice by this shard, whatever dies; part of the session's name.
     pub(crate) number: u64,
     pub(crate) uplink: Uplink,
     pub(crate) inflight: InFlight,
@@ -24,11 +29,14 @@ pub(crate) struct Session {
     pub(crate) alive: u32,
     /// Another session of the same user; [`NOBODY`] ends the list. Kept by [`crate::sessions`].
     pub(crate) next_of_user: u32,
-    /// The reactor that holds the connection, by its place in [`crate::reactors`].
+    /// The reactor that holds the connection, by its place in [`crate::reactors`]; [`NOWHERE`] while there is none.
     pub(crate) reactor: u32,
+    pub(crate) secrets: Secrets,
     pub(crate) codec: Codec,
     /// The reactor has listed the connection since its link came up.
     pub(crate) listed: bool,
+    /// Why the last connection ended; it may be followed by another until the session's grace is over.
+    pub(crate) left: Option<CloseReason>,
 }
 
 const _: () = assert!(size_of::<Session>() <= 96, "what a session costs before its names and indexes");
@@ -46,9 +54,16 @@ impl Session {
             alive,
             next_of_user: NOBODY,
             reactor,
+            secrets: Secrets::new(),
             codec,
             listed: true,
+            left: None,
         }
+    }
+
+    /// Whether it has a connection; the link to it may be down.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.reactor != NOWHERE
     }
 
     /// Whose it is.

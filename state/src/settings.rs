@@ -17,6 +17,8 @@ pub struct Settings {
     pub boot_epoch: u64,
     /// A number that no client can guess.
     pub seed: u64,
+    /// What the secrets of sessions are made with: from a generator fit for keys, and the same for as long as sessions shall be resumed.
+    pub secret_key: [u8; 32],
     /// What logins are checked against.
     pub keys: Keys,
     /// Clients shall give a sign of life this often …
@@ -31,8 +33,16 @@ pub struct Settings {
     pub submit_timeout: Duration,
     /// Commands of a session that may be unanswered.
     pub uplink_window: u32,
-    /// Pushes of a session that may be unacknowledged.
+    /// Pushes of a session that are kept until they are acknowledged.
     pub in_flight_max: u32,
+    /// How long an ack is waited for before pushes are sent again; doubled with each try …
+    pub resend_timeout: Duration,
+    /// … of which there are so many before the connection is presumed dead.
+    pub resend_tries: u32,
+    /// How long a session outlives its connection.
+    pub resume_grace: Duration,
+    /// A gateway whose link is lost for so long counts as dead.
+    pub gateway_lease: Duration,
     /// Back-off of reconnecting clients, base.
     pub reconnect_base: Duration,
     /// Back-off of reconnecting clients, ceiling.
@@ -51,6 +61,7 @@ impl Settings {
             shard_count: 1,
             boot_epoch: 0,
             seed: 0,
+            secret_key: [0; 32],
             keys,
             heartbeat_interval: limits::HEARTBEAT_INTERVAL,
             heartbeat_deadline: limits::HEARTBEAT_DEADLINE,
@@ -59,6 +70,10 @@ impl Settings {
             submit_timeout: limits::SUBMIT_TIMEOUT,
             uplink_window: limits::UPLINK_WINDOW,
             in_flight_max: limits::IN_FLIGHT_MAX,
+            resend_timeout: limits::RESEND_TIMEOUT,
+            resend_tries: limits::RESEND_TRIES,
+            resume_grace: limits::RESUME_GRACE,
+            gateway_lease: limits::GATEWAY_LEASE,
             reconnect_base: limits::RECONNECT_BASE,
             reconnect_max: limits::RECONNECT_MAX,
             attach_deadline: limits::ATTACH_DEADLINE,

@@ -1,6 +1,7 @@
 //! What each input does to a shard, and its deadlines. Owns the shard's parts and hands each input to the file that treats it; every change goes through
 //! [`Shard::handle`] or [`Shard::expire`].
 
+mod deliveries;
 mod endings;
 mod gateways;
 mod invariants;
@@ -8,8 +9,11 @@ mod logins;
 mod pushes;
 mod reconcile;
 mod replies;
+mod resume;
 mod speech;
 mod uplinks;
+
+use std::collections::VecDeque;
 
 use proto::ids::ConnId;
 use proto::time::Now;
@@ -17,8 +21,9 @@ use slab::Slab;
 
 use crate::calls::Calls;
 use crate::counts::Counts;
-use crate::event::SessionName;
+use crate::event::{COUNT_BITS, SessionName};
 use crate::reactors::Reactors;
+use crate::secrets::SecretKey;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::waiting::Waiting;
@@ -32,6 +37,7 @@ const TICK_MS: u64 = 64;
 #[derive(Debug)]
 pub struct Shard {
     settings: Settings,
+    secret_key: SecretKey,
     counts: Counts,
     sessions: Sessions,
     /// Connections without a session.
@@ -39,12 +45,20 @@ pub struct Shard {
     reactors: Reactors,
     calls: Calls,
     logic: Logic,
-    /// When to look whether a session is silent, by its place.
+    /// When to look whether a session is silent, or its grace over, by its place.
     heartbeats: Wheel,
+    /// When to look whether a session has acknowledged, by its place.
+    resends: Wheel,
     /// When a connection has waited for its login too long, by its place.
     logins: Wheel,
-    /// Sessions that were ever opened.
+    /// When gateways whose link is lost count as dead, by the place of their reactor; the oldest loss first, for all have the same time.
+    leases: VecDeque<Lease>,
+    /// The number of the last session that was opened.
     numbered: u64,
+    /// Sessions without a connection.
+    away: usize,
+    /// Pushes that are kept.
+    in_flight: u64,
     scratch: Scratch,
     /// How often the invariants might have been checked.
     checks: u64,
@@ -57,6 +71,15 @@ enum Logic {
     /// We have introduced ourselves.
     Greeted,
     Ready,
+}
+
+/// How long a reactor is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Lease {
+    until_ms: u64,
+    reactor: u32,
+    /// Which loss of its link this is about, by [`Reactors::link_down`].
+    loss: u64,
 }
 
 /// Buffers that are used again, so that a message costs no allocation; each is empty between two uses.
@@ -81,8 +104,13 @@ impl Shard {
             calls: Calls::default(),
             logic: Logic::Down,
             heartbeats: Wheel::new(TICK_MS),
+            resends: Wheel::new(TICK_MS),
             logins: Wheel::new(TICK_MS),
-            numbered: 0,
+            leases: VecDeque::new(),
+            numbered: settings.boot_epoch << COUNT_BITS,
+            away: 0,
+            in_flight: 0,
+            secret_key: SecretKey::new(settings.secret_key),
             scratch: Scratch::default(),
             checks: 0,
             settings,
@@ -94,7 +122,17 @@ impl Shard {
         &self.counts
     }
 
-    /// Sessions that are open.
+    /// Sessions without a connection, which wait to be resumed.
+    pub fn away(&self) -> usize {
+        self.away
+    }
+
+    /// Pushes that are kept until they are acknowledged, in all sessions.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// Sessions that are open, those without a connection included.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
@@ -125,7 +163,7 @@ impl Shard {
             Input::FromGateway { link, kind, body } => self.gateway_frame(now, link, kind, body, out),
             Input::FromLogic { kind, body } => self.logic_frame(now, kind, body, out),
             Input::GatewayUp(link) => self.reactors.link_up(link),
-            Input::GatewayDown(link) => self.gateway_down(link, out),
+            Input::GatewayDown(link) => self.gateway_down(now, link, out),
             Input::LogicUp => self.logic_up(out),
             Input::LogicDown => self.logic_down(out),
         }
@@ -143,13 +181,22 @@ impl Shard {
         for place in due.drain(..) {
             self.heartbeat_due(now, place, out);
         }
+        self.resends.expire(now.mono_ms, &mut due);
+        for place in due.drain(..) {
+            self.resend_due(now, place, out);
+        }
+        while let Some(lease) = self.leases.pop_front_if(|lease| lease.until_ms <= now.mono_ms) {
+            self.lease_over(now, lease, out);
+        }
         self.scratch.due = due;
         self.check_invariants();
     }
 
     /// The monotonic millisecond at which [`Shard::expire`] should be called.
     pub fn next_deadline(&self) -> Option<u64> {
-        [self.heartbeats.next_deadline(), self.logins.next_deadline()].into_iter().flatten().min()
+        let wheels = [&self.heartbeats, &self.logins, &self.resends].map(Wheel::next_deadline);
+        let lease = self.leases.front().map(|lease| lease.until_ms);
+        wheels.into_iter().flatten().chain(lease).min()
     }
 
     /// Whether users of this connection's slot are this shard's.
@@ -158,7 +205,7 @@ impl Shard {
     }
 
     fn name(&self, number: u64) -> SessionName {
-        SessionName { boot_epoch: self.settings.boot_epoch, shard: self.settings.shard, number }
+        SessionName { shard: self.settings.shard, number }
     }
 }
 

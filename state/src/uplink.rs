@@ -173,6 +173,17 @@ impl Uplink {
         }
     }
 
+    /// The connection is gone, and whoever asked asks again on the next: forgets the calls beside the window, and returns them.
+    pub(crate) fn drop_asides(&mut self) -> Vec<u64> {
+        let asides = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.asides)).unwrap_or_default();
+        asides.into_iter().map(Aside::call).collect()
+    }
+
+    /// Every command up to here has been answered.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered
+    }
+
     /// Every call that is not answered.
     pub(crate) fn calls(&self) -> impl Iterator<Item = u64> {
         let commands = self.busy.iter().flat_map(|busy| &busy.commands);

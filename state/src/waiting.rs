@@ -15,6 +15,8 @@ pub(crate) struct Waiting {
     pub(crate) codec: Codec,
     /// Where it comes from; not known of one that the reactor has only listed.
     pub(crate) peer: Option<SocketAddr>,
+    /// The client may take up a session on it, rather than log in: it has not tried yet.
+    pub(crate) may_resume: bool,
     /// The login that logic was asked about; `None` while the client has yet to send one.
     pub(crate) login: Option<Box<Pending>>,
 }

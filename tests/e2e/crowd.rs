@@ -39,6 +39,8 @@ pub(crate) struct Person {
     delivered: BTreeMap<ConversationId, Vec<u64>>,
     /// How often the session was opened after the first time.
     pub(crate) logins: usize,
+    /// How often it was taken up on another connection.
+    pub(crate) resumes: usize,
     /// How often the connection was lost.
     pub(crate) disconnects: usize,
 }
@@ -138,7 +140,14 @@ fn entry(message: &Message) -> (u64, (String, String)) {
 
 impl Person {
     fn new(device: Device) -> Self {
-        Self { device, acknowledged: Vec::new(), delivered: BTreeMap::new(), logins: 0, disconnects: 0 }
+        Self {
+            device,
+            acknowledged: Vec::new(),
+            delivered: BTreeMap::new(),
+            logins: 0,
+            resumes: 0,
+            disconnects: 0,
+        }
     }
 
     /// Says everything, and takes what comes until everything is answered.
@@ -176,6 +185,7 @@ impl Person {
                 self.delivered.entry(message.conversation).or_default().push(message.seq);
             }
             Event::LoggedIn { .. } => self.logins += 1,
+            Event::Resumed { .. } => self.resumes += 1,
             Event::Offline { .. } => self.disconnects += 1,
             event => panic!("{} was told {event:?}", self.device.uid),
         }

@@ -381,6 +381,11 @@ impl World {
                 let body = ClientBody::Login(person.login(now));
                 person.wire.send(ClientPacket { client_id: 0, body }, &mut person.up);
             }
+            client::Output::Resume(resumption) => {
+                let person = &mut self.people[person];
+                let packet = resumption.packet(person.uid.clone(), person.device.clone());
+                person.wire.send(packet, &mut person.up);
+            }
             client::Output::Send(packet) => {
                 let person = &mut self.people[person];
                 person.wire.send(packet, &mut person.up);

@@ -191,7 +191,7 @@ impl<W: Write> Chat<W> {
 
     fn event(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::LoggedIn { .. } => {
+            Event::LoggedIn { .. } | Event::Resumed { .. } => {
                 if matches!(self.history, History::None) {
                     self.history = History::Asked(Vec::new());
                     self.ask_history();
@@ -283,6 +283,7 @@ impl<W: Write> Chat<W> {
             StopReason::LoggedOut if asked => return Ok(Ending::Complete),
             StopReason::LoggedOut => self.print(format_args!("stopped: logged out"))?,
             StopReason::Replaced => self.print(format_args!("stopped: logged in elsewhere"))?,
+            StopReason::Kicked(reason) => self.print(format_args!("stopped: {reason:?}"))?,
             StopReason::LoginRefused(refused) => {
                 let failure = Failure::Refused(refused.clone());
                 self.print(format_args!("stopped: login refused: {failure}"))?;

@@ -21,6 +21,16 @@ pub(crate) struct Acks {
 }
 
 impl Acks {
+    /// All up to here have arrived.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.received
+    }
+
+    /// The session goes on, on another connection: what had arrived was acknowledged by taking it up.
+    pub(crate) fn resumed(&mut self) {
+        (self.acked, self.due_ms) = (self.received, None);
+    }
+
     /// A push arrived, perhaps again.
     pub(crate) fn received(&mut self, now: Now, push_seq: u64, terms: &Terms, out: &mut Vec<Output>) {
         if let Some(distance) = push_seq.checked_sub(self.received + 1).filter(|distance| *distance < 64) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proto::ids::ConversationId;
 use proto::limits::{CLIENT_CONVERSATIONS_MAX, CLIENT_EARLY_BYTES_MAX, CLIENT_EARLY_MAX};
-use proto::packet::{Message, Pulled};
+use proto::packet::{Message, Missed, Pulled};
 
 use crate::{Event, Output};
 
@@ -72,6 +72,20 @@ impl Inbox {
                 conversation.early.insert(message.seq, message);
             }
         }
+        conversation.gap()
+    }
+
+    /// Messages exist that the server will not push. One from a conversation that is new sets its cursor.
+    pub(crate) fn missed(&mut self, missed: &Missed) -> Gap {
+        self.heard += 1;
+        if !self.conversations.contains_key(missed.conversation.as_str()) {
+            self.know(missed.conversation.clone(), missed.from_seq);
+        }
+        let Some(conversation) = self.conversations.get_mut(missed.conversation.as_str()) else {
+            return Gap::None;
+        };
+        conversation.heard = self.heard;
+        conversation.head = conversation.head.max(missed.to_seq);
         conversation.gap()
     }
 

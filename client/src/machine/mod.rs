@@ -1,10 +1,11 @@
-//! One device of one user: [`Machine`]. Owns the connection's life (dial, login, heartbeat, silence, back-off) and hands the rest to its
+//! One device of one user: [`Machine`]. Owns the connection's life (dial, login or resume, heartbeat, silence, back-off) and hands the rest to its
 //! parts: `submits`, `acks`, `inbox` and `pulls`. `Input` and `Output` are in the crate's root.
 
 mod acks;
 mod backoff;
 mod inbox;
 mod pulls;
+mod resuming;
 mod submits;
 mod terms;
 
@@ -21,6 +22,7 @@ use acks::Acks;
 use backoff::Backoff;
 use inbox::{Gap, Inbox};
 use pulls::{Pulls, RefusedPull, Want};
+use resuming::Credential;
 use submits::{Submits, Verdict};
 use terms::Terms;
 
@@ -39,6 +41,8 @@ pub struct Machine {
     /// When something came last.
     heard_ms: u64,
     submits: Submits,
+    /// With what the session can be taken up on another connection.
+    credential: Option<Box<Credential>>,
     /// Made when something is first heard or asked: most clients are idle, and a million of them share a machine in load tests.
     reading: Option<Box<Reading>>,
 }
@@ -62,6 +66,8 @@ enum Phase {
     Dialing { until_ms: u64 },
     /// Connected; the login must be answered by then.
     LoggingIn { until_ms: u64 },
+    /// Connected; the resume must be answered by then.
+    Resuming { until_ms: u64 },
     /// The session is open.
     Online,
     /// Logged out; the server closes, by then.
@@ -90,6 +96,7 @@ impl Machine {
             sent_ms: 0,
             heard_ms: 0,
             submits: Submits::new(),
+            credential: None,
             reading: None,
         }
     }
@@ -135,7 +142,9 @@ impl Machine {
         let before = out.len();
         match self.phase {
             Phase::Waiting { until_ms } if until_ms <= now.mono_ms => self.dial(now, out),
-            Phase::Dialing { until_ms } | Phase::LoggingIn { until_ms } if until_ms <= now.mono_ms => {
+            Phase::Dialing { until_ms } | Phase::LoggingIn { until_ms } | Phase::Resuming { until_ms }
+                if until_ms <= now.mono_ms =>
+            {
                 self.give_up_connection(now, 0, out);
             }
             Phase::Leaving { until_ms } if until_ms <= now.mono_ms => {
@@ -168,6 +177,7 @@ impl Machine {
             Phase::Waiting { until_ms }
             | Phase::Dialing { until_ms }
             | Phase::LoggingIn { until_ms }
+            | Phase::Resuming { until_ms }
             | Phase::Leaving { until_ms } => Some(until_ms),
             Phase::Online => {
                 let reading = self.reading.as_ref();
@@ -182,7 +192,8 @@ impl Machine {
     }
 
     fn packet(&mut self, now: Now, packet: ServerPacket, out: &mut Vec<Output>) {
-        if !matches!(self.phase, Phase::LoggingIn { .. } | Phase::Online | Phase::Leaving { .. }) {
+        if matches!(self.phase, Phase::Idle | Phase::Waiting { .. } | Phase::Dialing { .. } | Phase::Stopped)
+        {
             return; // the rest of what came before a hang-up
         }
         self.heard_ms = now.mono_ms;
@@ -193,6 +204,8 @@ impl Machine {
         match packet.body {
             ServerBody::Heartbeat => {}
             ServerBody::LoginOk(ok) => self.logged_in(now, &ok, out),
+            ServerBody::ResumeOk(ok) => self.resumed(now, ok, out),
+            ServerBody::Resync(resync) => self.resync(now, resync),
             ServerBody::LoginRequired => self.login_required(now, out),
             ServerBody::SubmitOk(ok) => self.submitted(now, packet.client_id, ok, out),
             ServerBody::GroupOk { conversation, members } => {
@@ -204,7 +217,7 @@ impl Machine {
             ServerBody::Pulled(pulled) => self.pulled(now, pulled, out),
             ServerBody::Push(message) => self.arrived(now, message, out),
             ServerBody::Refused(refused) => self.refused(now, packet.client_id, refused, out),
-            ServerBody::Kicked { reason, text } => self.kicked(now, reason, text, out),
+            ServerBody::Kicked { reason, text } => self.kicked(reason, text, out),
         }
     }
 
@@ -216,7 +229,7 @@ impl Machine {
     fn connected(&mut self, now: Now, out: &mut Vec<Output>) {
         if matches!(self.phase, Phase::Dialing { .. }) {
             self.heard_ms = now.mono_ms;
-            self.log_in(now, out);
+            self.begin(now, out);
         }
     }
 
@@ -233,6 +246,7 @@ impl Machine {
             _ => return,
         }
         self.phase = Phase::Online;
+        self.credential = Credential::of(ok);
         self.terms = Terms::of(ok);
         self.backoff.reset();
         self.submits.online(ok.last_client_id);
@@ -248,9 +262,9 @@ impl Machine {
 
     /// The edge lost our session, not our connection. Also while a login is under way: it may have died with the server that had it.
     fn login_required(&mut self, now: Now, out: &mut Vec<Output>) {
-        if matches!(self.phase, Phase::LoggingIn { .. } | Phase::Online) {
+        if matches!(self.phase, Phase::LoggingIn { .. } | Phase::Resuming { .. } | Phase::Online) {
             self.submits.offline();
-            self.log_in(now, out);
+            self.begin(now, out);
         }
     }
 
@@ -304,6 +318,8 @@ impl Machine {
             }
         } else if matches!(self.phase, Phase::LoggingIn { .. }) {
             self.login_refused(now, refused, out);
+        } else if matches!(self.phase, Phase::Resuming { .. }) {
+            self.resume_refused(now, &refused, out);
         } else {
             self.pull_refused(now, refused, out);
         }
@@ -338,16 +354,17 @@ impl Machine {
         }
     }
 
-    fn kicked(&mut self, now: Now, reason: KickedReason, text: String, out: &mut Vec<Output>) {
+    fn kicked(&mut self, reason: KickedReason, text: String, out: &mut Vec<Output>) {
         out.push(Output::Event(Event::Kicked(reason, text)));
-        match (self.phase, reason) {
-            (Phase::Leaving { .. }, _) => {}
-            (_, KickedReason::Lagging) => self.give_up_connection(now, 0, out),
-            (_, KickedReason::Replaced) => {
-                out.push(Output::Hangup);
-                self.stop(StopReason::Replaced, out);
-            }
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            return;
         }
+        out.push(Output::Hangup);
+        let stopped = match reason {
+            KickedReason::Replaced => StopReason::Replaced,
+            reason => StopReason::Kicked(reason),
+        };
+        self.stop(stopped, out);
     }
 
     fn logout(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -357,7 +374,7 @@ impl Machine {
                 out.push(send(ClientBody::Logout));
             }
             Phase::Leaving { .. } | Phase::Stopped => {}
-            Phase::Dialing { .. } | Phase::LoggingIn { .. } => {
+            Phase::Dialing { .. } | Phase::LoggingIn { .. } | Phase::Resuming { .. } => {
                 out.push(Output::Hangup);
                 self.stop(StopReason::LoggedOut, out);
             }
@@ -367,7 +384,9 @@ impl Machine {
 
     fn disconnected(&mut self, now: Now, out: &mut Vec<Output>) {
         match self.phase {
-            Phase::Dialing { .. } | Phase::LoggingIn { .. } | Phase::Online => self.offline(now, 0, out),
+            Phase::Dialing { .. } | Phase::LoggingIn { .. } | Phase::Resuming { .. } | Phase::Online => {
+                self.offline(now, 0, out);
+            }
             Phase::Leaving { .. } => self.stop(StopReason::LoggedOut, out),
             Phase::Idle | Phase::Waiting { .. } | Phase::Stopped => {}
         }
@@ -406,7 +425,7 @@ impl Machine {
 
     /// Anything that was sent is a sign of life.
     fn note_sent(&mut self, now: Now, said: &[Output]) {
-        if said.iter().any(|output| matches!(output, Output::Send(_) | Output::Login)) {
+        if said.iter().any(|output| matches!(output, Output::Send(_) | Output::Login | Output::Resume(_))) {
             self.sent_ms = now.mono_ms;
         }
     }

@@ -150,8 +150,18 @@ impl Pulls {
 
     /// The session is open: the app's open questions are asked again, and every conversation that is known is asked about.
     pub(crate) fn online(&mut self, inbox: &mut Inbox) {
+        self.resumed();
+        self.want_all(inbox);
+    }
+
+    /// The session goes on, on another connection: the open questions are asked again.
+    pub(crate) fn resumed(&mut self) {
         self.take_all_back();
         (self.ghosts, self.alone, self.hold_until_ms) = (0, false, 0);
+    }
+
+    /// Something may be missing in every conversation that is known.
+    pub(crate) fn want_all(&mut self, inbox: &mut Inbox) {
         self.gaps.clear();
         self.gaps.extend(inbox.all_may_have_gaps().cloned());
     }

@@ -101,7 +101,13 @@ impl Submits {
         self.next_id = last_client_id.max(last_numbered) + 1;
     }
 
-    /// The connection is gone; nothing is sent until [`Submits::online`].
+    /// The session goes on, on another connection: all that is unanswered will be sent again, under the same numbers.
+    pub(crate) fn resumed(&mut self) {
+        self.rewind(0);
+        self.hold_until_ms = 0;
+    }
+
+    /// The connection is gone; nothing is sent until [`Submits::online`] or [`Submits::resumed`].
     pub(crate) fn offline(&mut self) {
         self.rewind(0);
     }

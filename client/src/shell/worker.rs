@@ -236,6 +236,10 @@ impl Worker {
                     let body = ClientBody::Login(self.login.clone());
                     self.send(ClientPacket { client_id: 0, body });
                 }
+                Output::Resume(resumption) => {
+                    let Login { uid, device, .. } = &self.login;
+                    self.send(resumption.packet(uid.clone(), device.clone()));
+                }
                 Output::Send(packet) => self.send(packet),
                 Output::Hangup => self.hang_up(),
                 Output::Event(event) => self.tell(event),

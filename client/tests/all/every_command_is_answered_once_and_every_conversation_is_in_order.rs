@@ -8,8 +8,8 @@ use client::{Answer, Command, Event, Input, Machine, Output, Ticket};
 use proptest::prelude::*;
 use proto::ids::{ConversationId, Uid};
 use proto::packet::{
-    Body, ClientBody, ClientPacket, KickedReason, LoginOk, Message, Pull, Refused, RefusedCode, ServerBody,
-    ServerPacket, Submit, Target,
+    Body, ClientBody, ClientPacket, LoginOk, Message, Missed, Pull, Refused, RefusedCode, Resume, ResumeOk,
+    Resync, Secret, ServerBody, ServerPacket, Submit, Target, Verdict,
 };
 use proto::time::Now;
 
@@ -28,8 +28,8 @@ enum Action {
     Break,
     /// The state server forgets the session, the connection stays.
     ForgetSession,
-    /// The session ends because it lags.
-    Kick,
+    /// The server has no room for the next pushes, and tells what to pull after them.
+    Lag(u8),
     /// Logic is away for the next commands and pulls.
     Unavailable(u8),
     /// The next pushes are lost on their way to the state server.
@@ -53,7 +53,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => conversation.prop_map(Action::Skip),
         2 => Just(Action::Break),
         1 => Just(Action::ForgetSession),
-        1 => Just(Action::Kick),
+        1 => (1..6u8).prop_map(Action::Lag),
         2 => (1..6u8).prop_map(Action::Unavailable),
         2 => (1..6u8).prop_map(Action::LosePushes),
         2 => (1..4u8, 1..300u16).prop_map(|(count, ms)| Action::DelayPushes(count, ms)),
@@ -70,6 +70,7 @@ struct Faults {
     lose: u8,
     delay: (u8, u64),
     repeat: u8,
+    lag: u8,
     slow_ms: u64,
 }
 
@@ -82,8 +83,16 @@ struct World {
     /// Whether there is a connection, and a session for it.
     connected: bool,
     session: bool,
+    /// Whether the server has a session, with or without a connection.
+    kept: bool,
+    /// Which secret the client has shown, and which is the newest.
+    secrets: (u8, u8),
     push_seq: u64,
     acked: u64,
+    /// Pushes that are not acknowledged, and what there was no room for.
+    unacked: BTreeMap<u64, ServerPacket>,
+    missed: BTreeMap<ConversationId, (u64, u64)>,
+    resumed: u32,
     /// On the way, by time and order: to the server and to the client.
     up: BTreeMap<(u64, u64), ClientPacket>,
     down: BTreeMap<(u64, u64), ServerPacket>,
@@ -133,8 +142,13 @@ impl World {
             faults: Faults::default(),
             connected: false,
             session: false,
+            kept: false,
+            secrets: (0, 0),
             push_seq: 0,
             acked: 0,
+            unacked: BTreeMap::new(),
+            missed: BTreeMap::new(),
+            resumed: 0,
             up: BTreeMap::new(),
             down: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -162,18 +176,13 @@ impl World {
             }
             Action::Break => self.lose_connection(),
             Action::ForgetSession => {
+                self.kept = false;
                 if self.session {
                     self.session = false;
                     self.say_down(ServerPacket::plain(ServerBody::LoginRequired));
                 }
             }
-            Action::Kick => {
-                if self.session {
-                    let (reason, text) = (KickedReason::Lagging, String::new());
-                    self.session = false;
-                    self.say_down(ServerPacket::plain(ServerBody::Kicked { reason, text }));
-                }
-            }
+            Action::Lag(count) => self.faults.lag = count,
             Action::Unavailable(count) => self.faults.unavailable = count,
             Action::LosePushes(count) => self.faults.lose = count,
             Action::DelayPushes(count, ms) => self.faults.delay = (count, u64::from(ms)),
@@ -256,6 +265,10 @@ impl World {
                     self.connected = true;
                     self.give(Input::Connected);
                 }
+                Output::Resume(resumption) => {
+                    let device = self.alice.1.parse().unwrap();
+                    self.say_up(resumption.packet(self.alice.0.clone(), device));
+                }
                 Output::Login => self.say_up(ClientPacket {
                     client_id: 0,
                     body: ClientBody::Logout, // stands for a login, whose contents do not matter here
@@ -297,11 +310,29 @@ impl World {
     }
 
     fn push_now(&mut self, message: Message) {
+        if !self.kept {
+            return;
+        }
+        if self.faults.lag > 0 {
+            let missed = self.missed.entry(message.conversation).or_insert((message.seq, message.seq));
+            *missed = (missed.0.min(message.seq), missed.1.max(message.seq));
+            self.faults.lag -= 1;
+            if self.faults.lag == 0 {
+                self.resync();
+            }
+        } else {
+            self.track(ServerBody::Push(message));
+        }
+    }
+
+    /// Sends what must be acknowledged, and keeps it until it is.
+    fn track(&mut self, body: ServerBody) {
+        self.push_seq += 1;
+        let packet = ServerPacket { push_seq: self.push_seq, client_id: 0, body };
+        self.unacked.insert(self.push_seq, packet.clone());
         if !self.session {
             return;
         }
-        self.push_seq += 1;
-        let packet = ServerPacket { push_seq: self.push_seq, client_id: 0, body: ServerBody::Push(message) };
         if self.faults.repeat > 0 {
             self.faults.repeat -= 1;
             self.say_down(packet.clone());
@@ -309,18 +340,58 @@ impl World {
         self.say_down(packet);
     }
 
+    fn resync(&mut self) {
+        let missed = std::mem::take(&mut self.missed).into_iter();
+        let missed =
+            missed.map(|(conversation, (from_seq, to_seq))| Missed { conversation, from_seq, to_seq });
+        self.track(ServerBody::Resync(Resync { missed: missed.collect(), everything: false }));
+    }
+
+    fn resume(&mut self, resume: &Resume) {
+        let Secret([number, ..]) = resume.secret;
+        let good = number == self.secrets.0 || number == self.secrets.1;
+        let mut ok = ResumeOk { verdict: Verdict::Reset, secret: None, last_client_id: 0, server_time_ms: 0 };
+        if self.kept {
+            assert!(good, "the client shows its newest secret: {number}, not one of {:?}", self.secrets);
+            self.secrets = (number, self.secrets.1.wrapping_add(1));
+            self.session = true;
+            self.resumed += 1;
+            self.acknowledged(resume.last_push_seq);
+            (ok.verdict, ok.secret) = (Verdict::Complete, Some(Secret([self.secrets.1; 16])));
+        }
+        self.say_down(ServerPacket::plain(ServerBody::ResumeOk(ok)));
+        if self.kept {
+            self.unacked.clone().into_values().for_each(|packet| self.say_down(packet));
+        }
+    }
+
+    fn acknowledged(&mut self, push_seq: u64) {
+        assert!(push_seq <= self.push_seq && push_seq >= self.acked);
+        self.acked = push_seq;
+        self.unacked = self.unacked.split_off(&(push_seq + 1));
+    }
+
     fn at_server(&mut self, packet: ClientPacket) {
+        if self.session {
+            self.secrets.0 = self.secrets.1;
+        }
         match packet.body {
             ClientBody::Logout => {
-                (self.session, self.push_seq, self.acked) = (true, 0, 0);
-                let ok = self.edge.login_ok(&self.alice);
-                self.say_down(ServerPacket::plain(ok));
+                (self.session, self.kept, self.push_seq, self.acked) = (true, true, 0, 0);
+                self.secrets = (self.secrets.1.wrapping_add(1), self.secrets.1.wrapping_add(1));
+                self.unacked.clear();
+                self.missed.clear();
+                let ServerBody::LoginOk(mut ok) = self.edge.login_ok(&self.alice) else {
+                    panic!("it is one")
+                };
+                ok.secret = Some(Secret([self.secrets.0; 16]));
+                self.say_down(ServerPacket::plain(ServerBody::LoginOk(ok)));
             }
+            ClientBody::Resume(resume) => self.resume(&resume),
             _ if !self.session => {}
             ClientBody::Heartbeat => self.say_down(ServerPacket::plain(ServerBody::Heartbeat)),
             ClientBody::Ack { push_seq } => {
-                assert!(push_seq <= self.push_seq && push_seq >= self.acked);
-                self.acked = push_seq;
+                self.acknowledged(push_seq);
             }
             _ if self.faults.unavailable > 0 => {
                 self.faults.unavailable -= 1;
@@ -346,7 +417,8 @@ impl World {
             Event::Delivered(message) => {
                 self.delivered.entry(message.conversation.clone()).or_default().push(message);
             }
-            Event::LoggedIn { .. } | Event::Offline { .. } | Event::Kicked(..) => {}
+            Event::LoggedIn { .. } | Event::Resumed { .. } | Event::Offline { .. } => {}
+            Event::Kicked(reason, _) => panic!("{reason:?}"),
             Event::Refused(refused) => panic!("{refused:?}"),
             Event::Stopped(reason) => panic!("{reason:?}"),
         }
@@ -355,6 +427,9 @@ impl World {
     /// Lets everything come to rest, with one more message in each conversation so that the last ones are missed, too.
     fn settle(&mut self) {
         self.faults = Faults::default();
+        if !self.missed.is_empty() {
+            self.resync();
+        }
         self.run_for(60_000);
         (0..3).for_each(|number| self.somebody_says(number));
         self.run_for(60_000);

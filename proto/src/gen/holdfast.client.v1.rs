@@ -6,7 +6,7 @@ pub struct ClientPacket {
     /// often it is sent. 0 in packets that are no commands (login, ack, heartbeat, pull, logout).
     #[prost(uint64, tag = "1")]
     pub client_id: u64,
-    #[prost(oneof = "client_packet::Body", tags = "2, 3, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "client_packet::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub body: ::core::option::Option<client_packet::Body>,
 }
 /// Nested message and enum types in `ClientPacket`.
@@ -17,6 +17,8 @@ pub mod client_packet {
         Heartbeat(super::Heartbeat),
         #[prost(message, tag = "3")]
         Login(super::Login),
+        #[prost(message, tag = "4")]
+        Resume(super::Resume),
         #[prost(message, tag = "5")]
         Submit(super::Submit),
         #[prost(message, tag = "6")]
@@ -38,7 +40,7 @@ pub struct ServerPacket {
     /// The client_id of the command that this packet answers; 0 if it answers none.
     #[prost(uint64, tag = "2")]
     pub client_id: u64,
-    #[prost(oneof = "server_packet::Body", tags = "3, 4, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "server_packet::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub body: ::core::option::Option<server_packet::Body>,
 }
 /// Nested message and enum types in `ServerPacket`.
@@ -49,6 +51,8 @@ pub mod server_packet {
         Heartbeat(super::Heartbeat),
         #[prost(message, tag = "4")]
         LoginOk(super::LoginOk),
+        #[prost(message, tag = "5")]
+        ResumeOk(super::ResumeOk),
         #[prost(message, tag = "6")]
         LoginRequired(super::LoginRequired),
         #[prost(message, tag = "7")]
@@ -63,13 +67,15 @@ pub mod server_packet {
         Refused(super::Refused),
         #[prost(message, tag = "12")]
         Kicked(super::Kicked),
+        #[prost(message, tag = "13")]
+        Resync(super::Resync),
     }
 }
 /// Proof of life, both ways. A client sends it when it has sent nothing else for LoginOk.heartbeat_interval_ms.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {
 }
-/// The first packet of every connection.
+/// The first packet of a connection, unless it is a Resume.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Login {
     /// Who: 1 to 64 bytes. Must be the `sub` of the token.
@@ -120,8 +126,66 @@ pub struct LoginOk {
     /// The server's clock: Unix time in milliseconds.
     #[prost(uint64, tag = "11")]
     pub server_time_ms: u64,
+    /// With this a lost connection can be followed by a Resume; 16 bytes, to be kept from everybody else.
+    #[prost(bytes = "vec", tag = "12")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+    /// So long after the end of a connection its session can be resumed, in milliseconds.
+    #[prost(uint32, tag = "13")]
+    pub resume_within_ms: u32,
 }
-/// The connection is fine but the edge knows no session for it: send Login again, on this connection.
+/// Take up a session on this connection: the first packet, or the answer to LoginRequired.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Resume {
+    #[prost(string, tag = "1")]
+    pub uid: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub device: ::prost::alloc::string::String,
+    /// LoginOk.session
+    #[prost(string, tag = "3")]
+    pub session: ::prost::alloc::string::String,
+    /// The newest secret that LoginOk or a ResumeOk has told: 16 bytes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+    /// Everything up to and including this push_seq has arrived.
+    #[prost(uint64, tag = "5")]
+    pub last_push_seq: u64,
+}
+/// The answer to Resume.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeOk {
+    #[prost(enumeration = "ResumeVerdict", tag = "1")]
+    pub verdict: i32,
+    /// For the next Resume. This one's is void as soon as something was sent on this connection, or the new one was used.
+    #[prost(bytes = "vec", tag = "2")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+    /// All commands of this device up to here have been answered.
+    #[prost(uint64, tag = "3")]
+    pub last_client_id: u64,
+    /// The server's clock: Unix time in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub server_time_ms: u64,
+}
+/// Pushes were not kept, because too many were unacknowledged: pull these conversations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Resync {
+    #[prost(message, repeated, tag = "1")]
+    pub missed: ::prost::alloc::vec::Vec<Missed>,
+    /// Of others, too: pull every conversation that is known.
+    #[prost(bool, tag = "2")]
+    pub everything: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Missed {
+    #[prost(string, tag = "1")]
+    pub conversation: ::prost::alloc::string::String,
+    /// The first seq that was not pushed …
+    #[prost(uint64, tag = "2")]
+    pub from_seq: u64,
+    /// … and the last one.
+    #[prost(uint64, tag = "3")]
+    pub to_seq: u64,
+}
+/// The connection is fine but the edge knows no session for it: send Resume or Login, on this connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LoginRequired {
 }
@@ -282,11 +346,46 @@ pub struct Kicked {
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
+pub enum ResumeVerdict {
+    Unspecified = 0,
+    /// The session goes on. All that is unacknowledged follows, and nothing was lost.
+    Complete = 1,
+    /// The session goes on. All that was kept follows; for what was not, a Resync.
+    Gap = 2,
+    /// There is no such session any more, or the secret is not its: send Login, on this connection.
+    Reset = 3,
+}
+impl ResumeVerdict {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RESUME_VERDICT_UNSPECIFIED",
+            Self::Complete => "RESUME_VERDICT_COMPLETE",
+            Self::Gap => "RESUME_VERDICT_GAP",
+            Self::Reset => "RESUME_VERDICT_RESET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RESUME_VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
+            "RESUME_VERDICT_COMPLETE" => Some(Self::Complete),
+            "RESUME_VERDICT_GAP" => Some(Self::Gap),
+            "RESUME_VERDICT_RESET" => Some(Self::Reset),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
 pub enum RefusedCode {
     Unspecified = 0,
     /// The packet cannot be understood, or breaks a size or a rule of this page.
     Invalid = 1,
-    /// The first packet of a connection was no login.
+    /// The first packet of a connection was neither Login nor Resume.
     LoginFirst = 2,
     /// The token is wrong: signature, audience, user or device.
     TokenInvalid = 3,
@@ -349,8 +448,12 @@ pub enum KickedReason {
     Unspecified = 0,
     /// The same device has logged in elsewhere.
     Replaced = 1,
-    /// The session has not acknowledged what it was sent: log in again and pull what is missing.
-    Lagging = 2,
+    /// The user has logged in on more devices of this class than may be at a time.
+    DeviceLimit = 3,
+    /// The token that the session was opened with has been revoked: a new one is needed.
+    Revoked = 4,
+    /// The user, or somebody who may, has ended this session from elsewhere.
+    SignedOut = 5,
 }
 impl KickedReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -361,7 +464,9 @@ impl KickedReason {
         match self {
             Self::Unspecified => "KICKED_REASON_UNSPECIFIED",
             Self::Replaced => "KICKED_REASON_REPLACED",
-            Self::Lagging => "KICKED_REASON_LAGGING",
+            Self::DeviceLimit => "KICKED_REASON_DEVICE_LIMIT",
+            Self::Revoked => "KICKED_REASON_REVOKED",
+            Self::SignedOut => "KICKED_REASON_SIGNED_OUT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -369,7 +474,9 @@ impl KickedReason {
         match value {
             "KICKED_REASON_UNSPECIFIED" => Some(Self::Unspecified),
             "KICKED_REASON_REPLACED" => Some(Self::Replaced),
-            "KICKED_REASON_LAGGING" => Some(Self::Lagging),
+            "KICKED_REASON_DEVICE_LIMIT" => Some(Self::DeviceLimit),
+            "KICKED_REASON_REVOKED" => Some(Self::Revoked),
+            "KICKED_REASON_SIGNED_OUT" => Some(Self::SignedOut),
             _ => None,
         }
     }

@@ -122,6 +122,9 @@ impl serde::Serialize for ClientPacket {
                 client_packet::Body::Login(v) => {
                     struct_ser.serialize_field("login", v)?;
                 }
+                client_packet::Body::Resume(v) => {
+                    struct_ser.serialize_field("resume", v)?;
+                }
                 client_packet::Body::Submit(v) => {
                     struct_ser.serialize_field("submit", v)?;
                 }
@@ -153,6 +156,7 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
             "clientId",
             "heartbeat",
             "login",
+            "resume",
             "submit",
             "ack",
             "pull",
@@ -166,6 +170,7 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
             ClientId,
             Heartbeat,
             Login,
+            Resume,
             Submit,
             Ack,
             Pull,
@@ -195,6 +200,7 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
                             "clientId" | "client_id" => Ok(GeneratedField::ClientId),
                             "heartbeat" => Ok(GeneratedField::Heartbeat),
                             "login" => Ok(GeneratedField::Login),
+                            "resume" => Ok(GeneratedField::Resume),
                             "submit" => Ok(GeneratedField::Submit),
                             "ack" => Ok(GeneratedField::Ack),
                             "pull" => Ok(GeneratedField::Pull),
@@ -243,6 +249,13 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
                                 return Err(serde::de::Error::duplicate_field("login"));
                             }
                             body__ = map_.next_value::<::std::option::Option<_>>()?.map(client_packet::Body::Login)
+;
+                        }
+                        GeneratedField::Resume => {
+                            if body__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("resume"));
+                            }
+                            body__ = map_.next_value::<::std::option::Option<_>>()?.map(client_packet::Body::Resume)
 ;
                         }
                         GeneratedField::Submit => {
@@ -699,7 +712,9 @@ impl serde::Serialize for KickedReason {
         let variant = match self {
             Self::Unspecified => "KICKED_REASON_UNSPECIFIED",
             Self::Replaced => "KICKED_REASON_REPLACED",
-            Self::Lagging => "KICKED_REASON_LAGGING",
+            Self::DeviceLimit => "KICKED_REASON_DEVICE_LIMIT",
+            Self::Revoked => "KICKED_REASON_REVOKED",
+            Self::SignedOut => "KICKED_REASON_SIGNED_OUT",
         };
         serializer.serialize_str(variant)
     }
@@ -713,7 +728,9 @@ impl<'de> serde::Deserialize<'de> for KickedReason {
         const FIELDS: &[&str] = &[
             "KICKED_REASON_UNSPECIFIED",
             "KICKED_REASON_REPLACED",
-            "KICKED_REASON_LAGGING",
+            "KICKED_REASON_DEVICE_LIMIT",
+            "KICKED_REASON_REVOKED",
+            "KICKED_REASON_SIGNED_OUT",
         ];
 
         struct GeneratedVisitor;
@@ -756,7 +773,9 @@ impl<'de> serde::Deserialize<'de> for KickedReason {
                 match value {
                     "KICKED_REASON_UNSPECIFIED" => Ok(KickedReason::Unspecified),
                     "KICKED_REASON_REPLACED" => Ok(KickedReason::Replaced),
-                    "KICKED_REASON_LAGGING" => Ok(KickedReason::Lagging),
+                    "KICKED_REASON_DEVICE_LIMIT" => Ok(KickedReason::DeviceLimit),
+                    "KICKED_REASON_REVOKED" => Ok(KickedReason::Revoked),
+                    "KICKED_REASON_SIGNED_OUT" => Ok(KickedReason::SignedOut),
                     _ => Err(serde::de::Error::unknown_variant(value, FIELDS)),
                 }
             }
@@ -947,6 +966,12 @@ impl serde::Serialize for LoginOk {
         if self.server_time_ms != 0 {
             len += 1;
         }
+        if !self.secret.is_empty() {
+            len += 1;
+        }
+        if self.resume_within_ms != 0 {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.LoginOk", len)?;
         if !self.session.is_empty() {
             struct_ser.serialize_field("session", &self.session)?;
@@ -985,6 +1010,14 @@ impl serde::Serialize for LoginOk {
             #[allow(clippy::needless_borrows_for_generic_args)]
             struct_ser.serialize_field("serverTimeMs", ToString::to_string(&self.server_time_ms).as_str())?;
         }
+        if !self.secret.is_empty() {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("secret", pbjson::private::base64::encode(&self.secret).as_str())?;
+        }
+        if self.resume_within_ms != 0 {
+            struct_ser.serialize_field("resumeWithinMs", &self.resume_within_ms)?;
+        }
         struct_ser.end()
     }
 }
@@ -1016,6 +1049,9 @@ impl<'de> serde::Deserialize<'de> for LoginOk {
             "maxPacketBytes",
             "server_time_ms",
             "serverTimeMs",
+            "secret",
+            "resume_within_ms",
+            "resumeWithinMs",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -1031,6 +1067,8 @@ impl<'de> serde::Deserialize<'de> for LoginOk {
             ReconnectMaxMs,
             MaxPacketBytes,
             ServerTimeMs,
+            Secret,
+            ResumeWithinMs,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -1063,6 +1101,8 @@ impl<'de> serde::Deserialize<'de> for LoginOk {
                             "reconnectMaxMs" | "reconnect_max_ms" => Ok(GeneratedField::ReconnectMaxMs),
                             "maxPacketBytes" | "max_packet_bytes" => Ok(GeneratedField::MaxPacketBytes),
                             "serverTimeMs" | "server_time_ms" => Ok(GeneratedField::ServerTimeMs),
+                            "secret" => Ok(GeneratedField::Secret),
+                            "resumeWithinMs" | "resume_within_ms" => Ok(GeneratedField::ResumeWithinMs),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -1093,6 +1133,8 @@ impl<'de> serde::Deserialize<'de> for LoginOk {
                 let mut reconnect_max_ms__ = None;
                 let mut max_packet_bytes__ = None;
                 let mut server_time_ms__ = None;
+                let mut secret__ = None;
+                let mut resume_within_ms__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Session => {
@@ -1181,6 +1223,22 @@ impl<'de> serde::Deserialize<'de> for LoginOk {
                                 Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
                             ;
                         }
+                        GeneratedField::Secret => {
+                            if secret__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("secret"));
+                            }
+                            secret__ = 
+                                Some(map_.next_value::<::pbjson::private::BytesDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::ResumeWithinMs => {
+                            if resume_within_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("resumeWithinMs"));
+                            }
+                            resume_within_ms__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
                     }
                 }
                 Ok(LoginOk {
@@ -1195,6 +1253,8 @@ impl<'de> serde::Deserialize<'de> for LoginOk {
                     reconnect_max_ms: reconnect_max_ms__.unwrap_or_default(),
                     max_packet_bytes: max_packet_bytes__.unwrap_or_default(),
                     server_time_ms: server_time_ms__.unwrap_or_default(),
+                    secret: secret__.unwrap_or_default(),
+                    resume_within_ms: resume_within_ms__.unwrap_or_default(),
                 })
             }
         }
@@ -1544,6 +1604,141 @@ impl<'de> serde::Deserialize<'de> for Message {
             }
         }
         deserializer.deserialize_struct("holdfast.client.v1.Message", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for Missed {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.conversation.is_empty() {
+            len += 1;
+        }
+        if self.from_seq != 0 {
+            len += 1;
+        }
+        if self.to_seq != 0 {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.Missed", len)?;
+        if !self.conversation.is_empty() {
+            struct_ser.serialize_field("conversation", &self.conversation)?;
+        }
+        if self.from_seq != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("fromSeq", ToString::to_string(&self.from_seq).as_str())?;
+        }
+        if self.to_seq != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("toSeq", ToString::to_string(&self.to_seq).as_str())?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Missed {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "conversation",
+            "from_seq",
+            "fromSeq",
+            "to_seq",
+            "toSeq",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Conversation,
+            FromSeq,
+            ToSeq,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "conversation" => Ok(GeneratedField::Conversation),
+                            "fromSeq" | "from_seq" => Ok(GeneratedField::FromSeq),
+                            "toSeq" | "to_seq" => Ok(GeneratedField::ToSeq),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Missed;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.Missed")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Missed, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut conversation__ = None;
+                let mut from_seq__ = None;
+                let mut to_seq__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Conversation => {
+                            if conversation__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("conversation"));
+                            }
+                            conversation__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::FromSeq => {
+                            if from_seq__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("fromSeq"));
+                            }
+                            from_seq__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::ToSeq => {
+                            if to_seq__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("toSeq"));
+                            }
+                            to_seq__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                    }
+                }
+                Ok(Missed {
+                    conversation: conversation__.unwrap_or_default(),
+                    from_seq: from_seq__.unwrap_or_default(),
+                    to_seq: to_seq__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.Missed", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for Pull {
@@ -2209,6 +2404,517 @@ impl<'de> serde::Deserialize<'de> for RefusedCode {
         deserializer.deserialize_any(GeneratedVisitor)
     }
 }
+impl serde::Serialize for Resume {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.uid.is_empty() {
+            len += 1;
+        }
+        if !self.device.is_empty() {
+            len += 1;
+        }
+        if !self.session.is_empty() {
+            len += 1;
+        }
+        if !self.secret.is_empty() {
+            len += 1;
+        }
+        if self.last_push_seq != 0 {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.Resume", len)?;
+        if !self.uid.is_empty() {
+            struct_ser.serialize_field("uid", &self.uid)?;
+        }
+        if !self.device.is_empty() {
+            struct_ser.serialize_field("device", &self.device)?;
+        }
+        if !self.session.is_empty() {
+            struct_ser.serialize_field("session", &self.session)?;
+        }
+        if !self.secret.is_empty() {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("secret", pbjson::private::base64::encode(&self.secret).as_str())?;
+        }
+        if self.last_push_seq != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("lastPushSeq", ToString::to_string(&self.last_push_seq).as_str())?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Resume {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "uid",
+            "device",
+            "session",
+            "secret",
+            "last_push_seq",
+            "lastPushSeq",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Uid,
+            Device,
+            Session,
+            Secret,
+            LastPushSeq,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "uid" => Ok(GeneratedField::Uid),
+                            "device" => Ok(GeneratedField::Device),
+                            "session" => Ok(GeneratedField::Session),
+                            "secret" => Ok(GeneratedField::Secret),
+                            "lastPushSeq" | "last_push_seq" => Ok(GeneratedField::LastPushSeq),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Resume;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.Resume")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Resume, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut uid__ = None;
+                let mut device__ = None;
+                let mut session__ = None;
+                let mut secret__ = None;
+                let mut last_push_seq__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Uid => {
+                            if uid__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("uid"));
+                            }
+                            uid__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Device => {
+                            if device__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("device"));
+                            }
+                            device__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Session => {
+                            if session__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("session"));
+                            }
+                            session__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Secret => {
+                            if secret__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("secret"));
+                            }
+                            secret__ = 
+                                Some(map_.next_value::<::pbjson::private::BytesDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::LastPushSeq => {
+                            if last_push_seq__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("lastPushSeq"));
+                            }
+                            last_push_seq__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                    }
+                }
+                Ok(Resume {
+                    uid: uid__.unwrap_or_default(),
+                    device: device__.unwrap_or_default(),
+                    session: session__.unwrap_or_default(),
+                    secret: secret__.unwrap_or_default(),
+                    last_push_seq: last_push_seq__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.Resume", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for ResumeOk {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if self.verdict != 0 {
+            len += 1;
+        }
+        if !self.secret.is_empty() {
+            len += 1;
+        }
+        if self.last_client_id != 0 {
+            len += 1;
+        }
+        if self.server_time_ms != 0 {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.ResumeOk", len)?;
+        if self.verdict != 0 {
+            let v = ResumeVerdict::try_from(self.verdict)
+                .map_err(|_| serde::ser::Error::custom(format!("Invalid variant {}", self.verdict)))?;
+            struct_ser.serialize_field("verdict", &v)?;
+        }
+        if !self.secret.is_empty() {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("secret", pbjson::private::base64::encode(&self.secret).as_str())?;
+        }
+        if self.last_client_id != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("lastClientId", ToString::to_string(&self.last_client_id).as_str())?;
+        }
+        if self.server_time_ms != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("serverTimeMs", ToString::to_string(&self.server_time_ms).as_str())?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for ResumeOk {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "verdict",
+            "secret",
+            "last_client_id",
+            "lastClientId",
+            "server_time_ms",
+            "serverTimeMs",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Verdict,
+            Secret,
+            LastClientId,
+            ServerTimeMs,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "verdict" => Ok(GeneratedField::Verdict),
+                            "secret" => Ok(GeneratedField::Secret),
+                            "lastClientId" | "last_client_id" => Ok(GeneratedField::LastClientId),
+                            "serverTimeMs" | "server_time_ms" => Ok(GeneratedField::ServerTimeMs),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = ResumeOk;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.ResumeOk")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<ResumeOk, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut verdict__ = None;
+                let mut secret__ = None;
+                let mut last_client_id__ = None;
+                let mut server_time_ms__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Verdict => {
+                            if verdict__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("verdict"));
+                            }
+                            verdict__ = Some(map_.next_value::<ResumeVerdict>()? as i32);
+                        }
+                        GeneratedField::Secret => {
+                            if secret__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("secret"));
+                            }
+                            secret__ = 
+                                Some(map_.next_value::<::pbjson::private::BytesDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::LastClientId => {
+                            if last_client_id__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("lastClientId"));
+                            }
+                            last_client_id__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::ServerTimeMs => {
+                            if server_time_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("serverTimeMs"));
+                            }
+                            server_time_ms__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                    }
+                }
+                Ok(ResumeOk {
+                    verdict: verdict__.unwrap_or_default(),
+                    secret: secret__.unwrap_or_default(),
+                    last_client_id: last_client_id__.unwrap_or_default(),
+                    server_time_ms: server_time_ms__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.ResumeOk", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for ResumeVerdict {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        let variant = match self {
+            Self::Unspecified => "RESUME_VERDICT_UNSPECIFIED",
+            Self::Complete => "RESUME_VERDICT_COMPLETE",
+            Self::Gap => "RESUME_VERDICT_GAP",
+            Self::Reset => "RESUME_VERDICT_RESET",
+        };
+        serializer.serialize_str(variant)
+    }
+}
+impl<'de> serde::Deserialize<'de> for ResumeVerdict {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "RESUME_VERDICT_UNSPECIFIED",
+            "RESUME_VERDICT_COMPLETE",
+            "RESUME_VERDICT_GAP",
+            "RESUME_VERDICT_RESET",
+        ];
+
+        struct GeneratedVisitor;
+
+        impl serde::de::Visitor<'_> for GeneratedVisitor {
+            type Value = ResumeVerdict;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(formatter, "expected one of: {:?}", &FIELDS)
+            }
+
+            fn visit_i64<E>(self, v: i64) -> std::result::Result<Self::Value, E>
+            where
+                E: serde::de::Error,
+            {
+                i32::try_from(v)
+                    .ok()
+                    .and_then(|x| x.try_into().ok())
+                    .ok_or_else(|| {
+                        serde::de::Error::invalid_value(serde::de::Unexpected::Signed(v), &self)
+                    })
+            }
+
+            fn visit_u64<E>(self, v: u64) -> std::result::Result<Self::Value, E>
+            where
+                E: serde::de::Error,
+            {
+                i32::try_from(v)
+                    .ok()
+                    .and_then(|x| x.try_into().ok())
+                    .ok_or_else(|| {
+                        serde::de::Error::invalid_value(serde::de::Unexpected::Unsigned(v), &self)
+                    })
+            }
+
+            fn visit_str<E>(self, value: &str) -> std::result::Result<Self::Value, E>
+            where
+                E: serde::de::Error,
+            {
+                match value {
+                    "RESUME_VERDICT_UNSPECIFIED" => Ok(ResumeVerdict::Unspecified),
+                    "RESUME_VERDICT_COMPLETE" => Ok(ResumeVerdict::Complete),
+                    "RESUME_VERDICT_GAP" => Ok(ResumeVerdict::Gap),
+                    "RESUME_VERDICT_RESET" => Ok(ResumeVerdict::Reset),
+                    _ => Err(serde::de::Error::unknown_variant(value, FIELDS)),
+                }
+            }
+        }
+        deserializer.deserialize_any(GeneratedVisitor)
+    }
+}
+impl serde::Serialize for Resync {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.missed.is_empty() {
+            len += 1;
+        }
+        if self.everything {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.Resync", len)?;
+        if !self.missed.is_empty() {
+            struct_ser.serialize_field("missed", &self.missed)?;
+        }
+        if self.everything {
+            struct_ser.serialize_field("everything", &self.everything)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Resync {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "missed",
+            "everything",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Missed,
+            Everything,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "missed" => Ok(GeneratedField::Missed),
+                            "everything" => Ok(GeneratedField::Everything),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Resync;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.Resync")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Resync, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut missed__ = None;
+                let mut everything__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Missed => {
+                            if missed__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("missed"));
+                            }
+                            missed__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Everything => {
+                            if everything__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("everything"));
+                            }
+                            everything__ = Some(map_.next_value()?);
+                        }
+                    }
+                }
+                Ok(Resync {
+                    missed: missed__.unwrap_or_default(),
+                    everything: everything__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.Resync", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for ServerPacket {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -2245,6 +2951,9 @@ impl serde::Serialize for ServerPacket {
                 server_packet::Body::LoginOk(v) => {
                     struct_ser.serialize_field("loginOk", v)?;
                 }
+                server_packet::Body::ResumeOk(v) => {
+                    struct_ser.serialize_field("resumeOk", v)?;
+                }
                 server_packet::Body::LoginRequired(v) => {
                     struct_ser.serialize_field("loginRequired", v)?;
                 }
@@ -2266,6 +2975,9 @@ impl serde::Serialize for ServerPacket {
                 server_packet::Body::Kicked(v) => {
                     struct_ser.serialize_field("kicked", v)?;
                 }
+                server_packet::Body::Resync(v) => {
+                    struct_ser.serialize_field("resync", v)?;
+                }
             }
         }
         struct_ser.end()
@@ -2285,6 +2997,8 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             "heartbeat",
             "login_ok",
             "loginOk",
+            "resume_ok",
+            "resumeOk",
             "login_required",
             "loginRequired",
             "submit_ok",
@@ -2295,6 +3009,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             "push",
             "refused",
             "kicked",
+            "resync",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -2303,6 +3018,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             ClientId,
             Heartbeat,
             LoginOk,
+            ResumeOk,
             LoginRequired,
             SubmitOk,
             GroupOk,
@@ -2310,6 +3026,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             Push,
             Refused,
             Kicked,
+            Resync,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -2335,6 +3052,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                             "clientId" | "client_id" => Ok(GeneratedField::ClientId),
                             "heartbeat" => Ok(GeneratedField::Heartbeat),
                             "loginOk" | "login_ok" => Ok(GeneratedField::LoginOk),
+                            "resumeOk" | "resume_ok" => Ok(GeneratedField::ResumeOk),
                             "loginRequired" | "login_required" => Ok(GeneratedField::LoginRequired),
                             "submitOk" | "submit_ok" => Ok(GeneratedField::SubmitOk),
                             "groupOk" | "group_ok" => Ok(GeneratedField::GroupOk),
@@ -2342,6 +3060,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                             "push" => Ok(GeneratedField::Push),
                             "refused" => Ok(GeneratedField::Refused),
                             "kicked" => Ok(GeneratedField::Kicked),
+                            "resync" => Ok(GeneratedField::Resync),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -2396,6 +3115,13 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                             body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::LoginOk)
 ;
                         }
+                        GeneratedField::ResumeOk => {
+                            if body__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("resumeOk"));
+                            }
+                            body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::ResumeOk)
+;
+                        }
                         GeneratedField::LoginRequired => {
                             if body__.is_some() {
                                 return Err(serde::de::Error::duplicate_field("loginRequired"));
@@ -2443,6 +3169,13 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                                 return Err(serde::de::Error::duplicate_field("kicked"));
                             }
                             body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::Kicked)
+;
+                        }
+                        GeneratedField::Resync => {
+                            if body__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("resync"));
+                            }
+                            body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::Resync)
 ;
                         }
                     }

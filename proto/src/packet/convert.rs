@@ -3,7 +3,9 @@
 use super::*;
 use crate::r#gen::client as wire;
 use crate::ids::NameError;
-use crate::limits::{BODY_BYTES_MAX, CLIENT_NAME_BYTES_MAX, GROUP_MEMBERS_MAX};
+use crate::limits::{
+    BODY_BYTES_MAX, CLIENT_NAME_BYTES_MAX, GROUP_MEMBERS_MAX, RESYNC_MISSED_MAX, SESSION_NAME_BYTES_MAX,
+};
 
 /// Commands are numbered from 1; what is no command has no number.
 pub(super) fn check_client_id(client_id: u64, kind: ClientKind) -> Result<(), PacketError> {
@@ -35,6 +37,7 @@ impl TryFrom<wire::ClientPacket> for ClientPacket {
         let (kind, body) = match body {
             Wire::Heartbeat(_) => (ClientKind::Heartbeat, ClientBody::Heartbeat),
             Wire::Login(login) => (ClientKind::Login, ClientBody::Login(login.try_into()?)),
+            Wire::Resume(resume) => (ClientKind::Resume, ClientBody::Resume(resume.try_into()?)),
             Wire::Submit(submit) => (ClientKind::Submit, ClientBody::Submit(submit.try_into()?)),
             Wire::Ack(ack) => (ClientKind::Ack, ClientBody::Ack { push_seq: ack.push_seq }),
             Wire::Pull(pull) => (ClientKind::Pull, ClientBody::Pull(pull.try_into()?)),
@@ -62,6 +65,38 @@ impl TryFrom<wire::Login> for Login {
             client,
         })
     }
+}
+
+impl TryFrom<wire::Resume> for Resume {
+    type Error = PacketError;
+
+    fn try_from(resume: wire::Resume) -> Result<Self, PacketError> {
+        if resume.session.len() > SESSION_NAME_BYTES_MAX {
+            let text = format!("is longer than {SESSION_NAME_BYTES_MAX} bytes");
+            return Err(PacketError::new("resume.session", text));
+        }
+        let secret = secret("resume.secret", &resume.secret)?;
+        Ok(Self {
+            uid: name("resume.uid", resume.uid)?,
+            device: name("resume.device", resume.device)?,
+            session: resume.session,
+            secret: secret.ok_or_else(|| PacketError::new("resume.secret", "is missing"))?,
+            last_push_seq: resume.last_push_seq,
+        })
+    }
+}
+
+/// A secret; none is no bytes.
+fn secret(field: &'static str, bytes: &[u8]) -> Result<Option<Secret>, PacketError> {
+    match (bytes, bytes.try_into()) {
+        ([], _) => Ok(None),
+        (_, Ok(secret)) => Ok(Some(Secret(secret))),
+        (_, Err(_)) => Err(PacketError::new(field, format!("has {} bytes", bytes.len()))),
+    }
+}
+
+fn secret_bytes(secret: Option<Secret>) -> Vec<u8> {
+    secret.map_or_else(Vec::new, |secret| secret.0.to_vec())
 }
 
 impl TryFrom<wire::Submit> for Submit {
@@ -118,6 +153,10 @@ impl From<ClientPacket> for wire::ClientPacket {
             ClientBody::Login(Login { uid, device, token, client }) => {
                 Wire::Login(wire::Login { uid: uid.into(), device: device.into(), token, client })
             }
+            ClientBody::Resume(Resume { uid, device, session, secret, last_push_seq }) => {
+                let (uid, device, secret) = (uid.into(), device.into(), secret.0.to_vec());
+                Wire::Resume(wire::Resume { uid, device, session, secret, last_push_seq })
+            }
             ClientBody::Submit(submit) => Wire::Submit(wire::Submit {
                 target: Some(match submit.target {
                     Target::Conversation(id) => wire::submit::Target::Conversation(id.into()),
@@ -150,7 +189,8 @@ impl TryFrom<wire::ServerPacket> for ServerPacket {
         let Some(body) = packet.body else { return Err(PacketError::new("packet", "has no body")) };
         let body = match body {
             Wire::Heartbeat(_) => ServerBody::Heartbeat,
-            Wire::LoginOk(ok) => ServerBody::LoginOk(ok.into()),
+            Wire::LoginOk(ok) => ServerBody::LoginOk(ok.try_into()?),
+            Wire::ResumeOk(ok) => ServerBody::ResumeOk(ok.try_into()?),
             Wire::LoginRequired(_) => ServerBody::LoginRequired,
             Wire::SubmitOk(ok) => ServerBody::SubmitOk(SubmitOk {
                 conversation: name("submit_ok.conversation", ok.conversation)?,
@@ -170,19 +210,24 @@ impl TryFrom<wire::ServerPacket> for ServerPacket {
             Wire::Kicked(kicked) => ServerBody::Kicked {
                 reason: match kicked.reason {
                     1 => KickedReason::Replaced,
-                    2 => KickedReason::Lagging,
+                    3 => KickedReason::DeviceLimit,
+                    4 => KickedReason::Revoked,
+                    5 => KickedReason::SignedOut,
                     other => return Err(PacketError::new("kicked.reason", format!("is {other}"))),
                 },
                 text: kicked.text,
             },
+            Wire::Resync(resync) => ServerBody::Resync(resync.try_into()?),
         };
         Ok(Self { push_seq: packet.push_seq, client_id: packet.client_id, body })
     }
 }
 
-impl From<wire::LoginOk> for LoginOk {
-    fn from(ok: wire::LoginOk) -> Self {
-        Self {
+impl TryFrom<wire::LoginOk> for LoginOk {
+    type Error = PacketError;
+
+    fn try_from(ok: wire::LoginOk) -> Result<Self, PacketError> {
+        Ok(Self {
             session: ok.session,
             last_client_id: ok.last_client_id,
             heartbeat_interval_ms: ok.heartbeat_interval_ms,
@@ -194,7 +239,9 @@ impl From<wire::LoginOk> for LoginOk {
             reconnect_max_ms: ok.reconnect_max_ms,
             max_packet_bytes: ok.max_packet_bytes,
             server_time_ms: ok.server_time_ms,
-        }
+            secret: secret("login_ok.secret", &ok.secret)?,
+            resume_within_ms: ok.resume_within_ms,
+        })
     }
 }
 
@@ -212,7 +259,60 @@ impl From<LoginOk> for wire::LoginOk {
             reconnect_max_ms: ok.reconnect_max_ms,
             max_packet_bytes: ok.max_packet_bytes,
             server_time_ms: ok.server_time_ms,
+            secret: secret_bytes(ok.secret),
+            resume_within_ms: ok.resume_within_ms,
         }
+    }
+}
+
+impl TryFrom<wire::ResumeOk> for ResumeOk {
+    type Error = PacketError;
+
+    fn try_from(ok: wire::ResumeOk) -> Result<Self, PacketError> {
+        Ok(Self {
+            verdict: match ok.verdict {
+                1 => Verdict::Complete,
+                2 => Verdict::Gap,
+                3 => Verdict::Reset,
+                other => return Err(PacketError::new("resume_ok.verdict", format!("is {other}"))),
+            },
+            secret: secret("resume_ok.secret", &ok.secret)?,
+            last_client_id: ok.last_client_id,
+            server_time_ms: ok.server_time_ms,
+        })
+    }
+}
+
+impl From<ResumeOk> for wire::ResumeOk {
+    fn from(ok: ResumeOk) -> Self {
+        let ResumeOk { verdict, secret, last_client_id, server_time_ms } = ok;
+        Self { verdict: verdict as i32, secret: secret_bytes(secret), last_client_id, server_time_ms }
+    }
+}
+
+impl TryFrom<wire::Resync> for Resync {
+    type Error = PacketError;
+
+    fn try_from(resync: wire::Resync) -> Result<Self, PacketError> {
+        if resync.missed.len() > RESYNC_MISSED_MAX {
+            let text = format!("has {} entries, more than {RESYNC_MISSED_MAX}", resync.missed.len());
+            return Err(PacketError::new("resync.missed", text));
+        }
+        let missed = resync.missed.into_iter().map(|missed| {
+            let wire::Missed { conversation, from_seq, to_seq } = missed;
+            Ok(Missed { conversation: name("resync.missed.conversation", conversation)?, from_seq, to_seq })
+        });
+        Ok(Self { missed: missed.collect::<Result<_, PacketError>>()?, everything: resync.everything })
+    }
+}
+
+impl From<Resync> for wire::Resync {
+    fn from(resync: Resync) -> Self {
+        let missed = resync.missed.into_iter().map(|missed| {
+            let Missed { conversation, from_seq, to_seq } = missed;
+            wire::Missed { conversation: conversation.into(), from_seq, to_seq }
+        });
+        Self { missed: missed.collect(), everything: resync.everything }
     }
 }
 
@@ -305,6 +405,7 @@ impl From<ServerPacket> for wire::ServerPacket {
         let body = match packet.body {
             ServerBody::Heartbeat => Wire::Heartbeat(wire::Heartbeat {}),
             ServerBody::LoginOk(ok) => Wire::LoginOk(ok.into()),
+            ServerBody::ResumeOk(ok) => Wire::ResumeOk(ok.into()),
             ServerBody::LoginRequired => Wire::LoginRequired(wire::LoginRequired {}),
             ServerBody::SubmitOk(SubmitOk { conversation, seq, time_ms }) => {
                 Wire::SubmitOk(wire::SubmitOk { conversation: conversation.into(), seq, time_ms })
@@ -328,6 +429,7 @@ impl From<ServerPacket> for wire::ServerPacket {
                 retry_after_ms: refused.retry_after_ms,
             }),
             ServerBody::Kicked { reason, text } => Wire::Kicked(wire::Kicked { reason: reason as i32, text }),
+            ServerBody::Resync(resync) => Wire::Resync(resync.into()),
         };
         Self { push_seq: packet.push_seq, client_id: packet.client_id, body: Some(body) }
     }

@@ -7,6 +7,7 @@
 mod codec;
 mod convert;
 mod peek;
+mod secret;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::fmt;
 
 pub use codec::{decode_client, decode_server, encode_client, encode_server, to_json, to_proto};
 pub use peek::{ClientKind, Peek, peek_client, peek_refused};
+pub use secret::Secret;
 pub use splice::{prefix, shared};
 
 use crate::ids::{ConversationId, DeviceId, Uid};
@@ -64,8 +66,10 @@ pub struct ClientPacket {
 pub enum ClientBody {
     /// Still here.
     Heartbeat,
-    /// The first packet of a connection.
+    /// The first packet of a connection, unless it is a resume.
     Login(Login),
+    /// A session is taken up on another connection.
+    Resume(Resume),
     /// A message for a conversation. A command.
     Submit(Submit),
     /// Everything up to this push_seq has arrived.
@@ -92,6 +96,21 @@ pub struct Login {
     pub token: String,
     /// Name and version of the client software.
     pub client: String,
+}
+
+/// Which session is taken up, and the proof that it may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The user; chooses the slot.
+    pub uid: Uid,
+    /// Which of the user's devices.
+    pub device: DeviceId,
+    /// The session's name, at most [`crate::limits::SESSION_NAME_BYTES_MAX`] bytes.
+    pub session: String,
+    /// The newest secret that the client was told.
+    pub secret: Secret,
+    /// Everything up to this push_seq has arrived.
+    pub last_push_seq: u64,
 }
 
 /// A message on its way in.
@@ -186,7 +205,9 @@ pub enum ServerBody {
     Heartbeat,
     /// The session is open.
     LoginOk(LoginOk),
-    /// There is no session for this connection: log in again on it.
+    /// What came of a resume.
+    ResumeOk(ResumeOk),
+    /// There is no session for this connection: resume or log in on it.
     LoginRequired,
     /// A submit is durable.
     SubmitOk(SubmitOk),
@@ -210,6 +231,8 @@ pub enum ServerBody {
         /// The same for a human.
         text: String,
     },
+    /// Pushes were not kept: pull.
+    Resync(Resync),
 }
 
 /// What the server decides for the client. All times in milliseconds.
@@ -237,6 +260,55 @@ pub struct LoginOk {
     pub max_packet_bytes: u32,
     /// Unix time of the server.
     pub server_time_ms: u64,
+    /// Proves that a resume is this session's; `None` from a server that knows no resume.
+    pub secret: Option<Secret>,
+    /// How long after the end of a connection its session can be resumed.
+    pub resume_within_ms: u32,
+}
+
+/// What came of a resume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumeOk {
+    /// Whether the session goes on, and whole.
+    pub verdict: Verdict,
+    /// For the next resume; `None` with [`Verdict::Reset`].
+    pub secret: Option<Secret>,
+    /// All commands of the device up to here have been answered.
+    pub last_client_id: u64,
+    /// Unix time of the server.
+    pub server_time_ms: u64,
+}
+
+/// How a resume was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum Verdict {
+    /// The session goes on; all that is unacknowledged follows, and nothing was lost.
+    Complete = 1,
+    /// The session goes on; what was kept follows, and a [`Resync`] for what was not.
+    Gap = 2,
+    /// There is no such session, or the secret is not its: log in on this connection.
+    Reset = 3,
+}
+
+/// What was not kept for a session that did not acknowledge.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Resync {
+    /// In which conversations, and from where to where.
+    pub missed: Vec<Missed>,
+    /// In others, too: every conversation that is known must be pulled.
+    pub everything: bool,
+}
+
+/// Messages of one conversation that were not pushed: some or all of `from_seq ..= to_seq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// Whose log.
+    pub conversation: ConversationId,
+    /// The first.
+    pub from_seq: u64,
+    /// The last.
+    pub to_seq: u64,
 }
 
 /// A message has its place.
@@ -336,8 +408,12 @@ pub enum RefusedCode {
 pub enum KickedReason {
     /// The same device logged in elsewhere.
     Replaced = 1,
-    /// It did not acknowledge what it was sent.
-    Lagging = 2,
+    /// The user has too many devices of its class.
+    DeviceLimit = 3,
+    /// The token that it was opened with was revoked.
+    Revoked = 4,
+    /// It was ended from elsewhere: by the user, or by somebody who may.
+    SignedOut = 5,
 }
 
 /// A packet that cannot be accepted: which field, and what is wrong with it.

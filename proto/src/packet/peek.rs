@@ -10,6 +10,8 @@ pub enum ClientKind {
     Heartbeat,
     /// See [`super::ClientBody::Login`].
     Login,
+    /// See [`super::ClientBody::Resume`].
+    Resume,
     /// See [`super::ClientBody::Submit`].
     Submit,
     /// See [`super::ClientBody::Ack`].
@@ -27,6 +29,7 @@ impl ClientKind {
         Some(match number {
             2 => Self::Heartbeat,
             3 => Self::Login,
+            4 => Self::Resume,
             5 => Self::Submit,
             6 => Self::Ack,
             7 => Self::Pull,

@@ -37,7 +37,14 @@ fn any_client_packet() -> impl Strategy<Value = ClientPacket> {
         });
     let pull = (any_conversation(), any::<u64>(), any::<u32>())
         .prop_map(|(conversation, from_seq, limit)| ClientBody::Pull(Pull { conversation, from_seq, limit }));
+    let resume = (any_uid(), "[a-z]{1,64}", "\\PC{0,12}", any_secret(), any::<u64>()).prop_map(
+        |(uid, device, session, secret, last_push_seq)| {
+            let device = device.parse().unwrap();
+            ClientBody::Resume(Resume { uid, device, session, secret, last_push_seq })
+        },
+    );
     let other = prop_oneof![
+        resume,
         Just(ClientBody::Heartbeat),
         Just(ClientBody::Logout),
         any::<u64>().prop_map(|push_seq| ClientBody::Ack { push_seq }),
@@ -95,7 +102,26 @@ fn any_login_ok() -> impl Strategy<Value = LoginOk> {
         reconnect_max_ms: shorts[6],
         max_packet_bytes: shorts[7],
         server_time_ms: longs[1],
+        secret: (longs[0] % 2 == 1).then(|| Secret(std::array::from_fn(|place| shorts[place % 8] as u8))),
+        resume_within_ms: shorts[0] ^ shorts[1],
     })
+}
+
+fn any_secret() -> impl Strategy<Value = Secret> {
+    any::<[u8; 16]>().prop_map(Secret)
+}
+
+fn any_resume_ok() -> impl Strategy<Value = ResumeOk> {
+    let verdict = prop_oneof![Just(Verdict::Complete), Just(Verdict::Gap), Just(Verdict::Reset)];
+    (verdict, proptest::option::of(any_secret()), any::<[u64; 2]>()).prop_map(|(verdict, secret, longs)| {
+        ResumeOk { verdict, secret, last_client_id: longs[0], server_time_ms: longs[1] }
+    })
+}
+
+fn any_resync() -> impl Strategy<Value = Resync> {
+    let missed = (any_conversation(), any::<[u64; 2]>())
+        .prop_map(|(conversation, [from_seq, to_seq])| Missed { conversation, from_seq, to_seq });
+    (vec(missed, 0..4), any::<bool>()).prop_map(|(missed, everything)| Resync { missed, everything })
 }
 
 /// Without a push_seq.
@@ -111,16 +137,21 @@ fn any_server_packet() -> impl Strategy<Value = ServerPacket> {
             messages,
         },
     );
-    let kicked = (any::<bool>(), any::<String>()).prop_map(|(replaced, text)| {
-        let reason = if replaced { KickedReason::Replaced } else { KickedReason::Lagging };
-        ServerBody::Kicked { reason, text }
-    });
+    let reason = prop_oneof![
+        Just(KickedReason::Replaced),
+        Just(KickedReason::DeviceLimit),
+        Just(KickedReason::Revoked),
+        Just(KickedReason::SignedOut),
+    ];
+    let kicked = (reason, any::<String>()).prop_map(|(reason, text)| ServerBody::Kicked { reason, text });
     let group_ok = (any_group(), any::<u32>())
         .prop_map(|(conversation, members)| ServerBody::GroupOk { conversation, members });
     let body = prop_oneof![
         Just(ServerBody::Heartbeat),
         Just(ServerBody::LoginRequired),
         any_login_ok().prop_map(ServerBody::LoginOk),
+        any_resume_ok().prop_map(ServerBody::ResumeOk),
+        any_resync().prop_map(ServerBody::Resync),
         submit_ok.prop_map(ServerBody::SubmitOk),
         group_ok,
         pulled.prop_map(ServerBody::Pulled),
@@ -231,6 +262,7 @@ fn kind_of(body: &ClientBody) -> ClientKind {
     match body {
         ClientBody::Heartbeat => ClientKind::Heartbeat,
         ClientBody::Login(_) => ClientKind::Login,
+        ClientBody::Resume(_) => ClientKind::Resume,
         ClientBody::Submit(_) => ClientKind::Submit,
         ClientBody::Ack { .. } => ClientKind::Ack,
         ClientBody::Pull(_) => ClientKind::Pull,
@@ -302,6 +334,9 @@ fn a_bad_field_is_named() {
         ("login.device", json!({"login": {"uid": "u", "device": long}})),
         ("login.client", json!({"login": {"uid": "u", "device": "d", "client": long}})),
         ("login.client", json!({"login": {"uid": "u", "device": "d", "client": "a\nb"}})),
+        ("resume.secret", json!({"resume": {"uid": "u", "device": "d"}})),
+        ("resume.secret", json!({"resume": {"uid": "u", "device": "d", "secret": "AAAA"}})),
+        ("resume.session", json!({"resume": {"uid": "u", "device": "d", "session": long}})),
         ("submit", json!({"clientId": 1, "submit": {"text": "x"}})),
         ("submit", json!({"clientId": 1, "submit": {"to": "b"}})),
         ("submit.to", json!({"clientId": 1, "submit": {"to": "", "text": "x"}})),

@@ -26,21 +26,21 @@ impl Shard {
         let result = match (self.reactors.of_link(link), FromGateway::decode(kind, body)) {
             (None, _) if !fresh => Ok(()),
             (_, Err(error)) => Err(Fault::Frame(error)),
-            (None, Ok(FromGateway::Hello(hello))) => self.hello(link, hello, out),
+            (None, Ok(FromGateway::Hello(hello))) => self.hello(now, link, hello, out),
             (None, Ok(_)) => Err(Fault::Order),
             (Some(reactor), Ok(frame)) => self.frame(now, reactor, frame, out),
         };
         if let Err(fault) = result {
-            self.drop_gateway(link, fault, out);
+            self.drop_gateway(now, link, fault, out);
         }
     }
 
     /// Gives up a link because of what its peer did.
-    pub(super) fn drop_gateway(&mut self, link: GatewayLink, fault: Fault, out: &mut dyn Output) {
+    pub(super) fn drop_gateway(&mut self, now: Now, link: GatewayLink, fault: Fault, out: &mut dyn Output) {
         self.counts.faults += 1;
         out.event(Event::Fault { link: Some(link), fault });
         out.drop_gateway(link);
-        self.gateway_down(link, out);
+        self.gateway_down(now, link, out);
     }
 
     fn frame(
@@ -55,25 +55,30 @@ impl Shard {
             FromGateway::Alive(alive) => return self.alive(now, reactor, alive),
             FromGateway::Open { conn, form, peer, packet } => {
                 if self.may_speak_for(reactor, conn, out) {
-                    self.end_holder(reactor, conn, out);
+                    self.end_holder(now, reactor, conn, out);
                     let line = Line { conn, reactor, codec: form.codec };
                     let packet = decode_client(line.codec, &packet);
                     self.first_packet(now, line, Some(peer), packet, out);
                 }
             }
             FromGateway::Closed { conn, reason } => match self.find(reactor, conn) {
-                Some(Held::Session(place)) => self.end_session(place, reason, out),
+                Some(Held::Session(place)) => self.leave(now, place, reason, out),
                 Some(Held::Waiting(place)) => self.end_waiting(place),
                 // We have closed it, or it never had a session.
                 None => {}
             },
             FromGateway::Live { conns, last } => self.live(now, reactor, &conns, last, out),
-            // Here a session will stop being pushed to, once pushes can wait.
-            FromGateway::Blocked(_) => self.counts.blocked += 1,
-            FromGateway::Writable(_) => {}
+            FromGateway::Blocked(conn) => self.flow_of(now, reactor, conn, true, out),
+            FromGateway::Writable(conn) => self.flow_of(now, reactor, conn, false, out),
             FromGateway::Hello(_) => return Err(Fault::Order),
         }
         Ok(())
+    }
+
+    fn flow_of(&mut self, now: Now, reactor: u32, conn: ConnId, blocked: bool, out: &mut dyn Output) {
+        if let Some(Held::Session(place)) = self.find(reactor, conn) {
+            self.flow(now, place, blocked, out);
+        }
     }
 
     fn uplink(&mut self, now: Now, reactor: u32, conn: ConnId, packet: &[u8], out: &mut dyn Output) {
@@ -82,6 +87,7 @@ impl Shard {
             Some(Held::Session(place)) => {
                 let Some(session) = self.sessions.get_mut(place) else { return };
                 session.alive = tick(now);
+                session.secrets.confirm();
                 match session.codec {
                     Codec::Proto => self.session_packet(now, place, packet, out),
                     Codec::Json => self.json_packet(now, place, packet, out),
@@ -135,10 +141,10 @@ impl Shard {
         false
     }
 
-    /// Ends whatever is held under the index of a connection: an older one of which the end was not told.
-    pub(super) fn end_holder(&mut self, reactor: u32, conn: ConnId, out: &mut dyn Output) {
+    /// Takes note that whatever is held under the index of a connection is gone: an older one of which the end was not told.
+    pub(super) fn end_holder(&mut self, now: Now, reactor: u32, conn: ConnId, out: &mut dyn Output) {
         match self.reactors.get(reactor).and_then(|reactor| reactor.at(conn.index())) {
-            Some(Held::Session(place)) => self.end_session(place, CloseReason::PeerReset, out),
+            Some(Held::Session(place)) => self.leave(now, place, CloseReason::PeerReset, out),
             Some(Held::Waiting(place)) => self.end_waiting(place),
             None => {}
         }

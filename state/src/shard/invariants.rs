@@ -26,14 +26,21 @@ impl Shard {
 
     fn check_sessions(&self) {
         self.sessions.check_invariants();
+        let (mut kept, mut away) = (0, 0);
         assert_eq!(self.heartbeats.armed() as usize, self.sessions.len(), "each session has a timer");
         for (place, session) in self.sessions.iter() {
             assert!(self.heartbeats.is_armed(place), "{session:?}");
-            assert_eq!(self.find(session.reactor, session.conn), Some(Held::Session(place)), "{session:?}");
+            let held = self.find(session.reactor, session.conn);
+            assert_eq!(held, session.is_attached().then_some(Held::Session(place)), "{session:?}");
             assert!(self.is_ours(session.conn), "{session:?}");
             session.uplink.check_invariants();
-            assert!(session.inflight.unacknowledged() <= u64::from(self.settings.in_flight_max));
+            session.inflight.check_invariants();
+            let awaits = session.inflight.awaits_ack() && self.is_reached(session);
+            assert!(!awaits || self.resends.is_armed(place), "an ack is not awaited for ever: {session:?}");
+            kept += session.inflight.len() as u64;
+            away += usize::from(!session.is_attached());
         }
+        assert_eq!((kept, away), (self.in_flight, self.away));
     }
 
     fn check_waiting(&self) {
@@ -60,7 +67,7 @@ impl Shard {
             );
             assert!(reactor.link.is_none_or(|link| self.reactors.of_link(link) == Some(place)));
         }
-        assert_eq!(held, self.sessions.len() + self.waiting.len());
+        assert_eq!(held, self.sessions.len() - self.away + self.waiting.len());
     }
 
     fn check_calls(&self) {

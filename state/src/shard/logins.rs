@@ -8,7 +8,7 @@ use proto::ids::{DeviceId, Slot, Uid};
 use proto::limits::PACKET_BYTES_MAX;
 use proto::packet::{
     ClientBody, ClientPacket, Codec, Direction, KickedReason, Login, LoginOk, PacketError, Refused,
-    RefusedCode, ServerBody, decode_client,
+    RefusedCode, Secret, ServerBody, decode_client,
 };
 use proto::time::Now;
 
@@ -16,12 +16,13 @@ use super::speech::{Line, unavailable};
 use super::{Logic, Shard, tick};
 use crate::calls::Asker;
 use crate::reactors::Held;
+use crate::secrets::Secrets;
 use crate::session::{Session, Start};
 use crate::waiting::{Pending, Waiting};
 use crate::{Event, Output};
 
 impl Shard {
-    /// A connection begins: its first packet must be a login.
+    /// A connection begins: its first packet must be a login or a resume.
     pub(super) fn first_packet(
         &mut self,
         now: Now,
@@ -35,8 +36,12 @@ impl Shard {
                 Ok(()) => return,
                 Err(refusal) => refusal,
             },
+            Ok(ClientBody::Resume(resume)) => match self.resume(now, line, peer, &resume, out) {
+                Ok(()) => return,
+                Err(refusal) => refusal,
+            },
             Ok(_) => {
-                let text = "the first packet of a connection must be a login";
+                let text = "the first packet of a connection must be a login or a resume";
                 (Refused::new(RefusedCode::LoginFirst, "", text), CloseReason::FirstPacket)
             }
             Err(error) => (Refused::from(&error), CloseReason::FirstPacket),
@@ -45,14 +50,17 @@ impl Shard {
         self.refuse_login(line, refused, reason, out);
     }
 
-    /// A packet from a connection without a session. A login is taken, and replaces one that is under way. What else may still be on its way from a client that
+    /// A packet from a connection without a session. A login is taken, and replaces one that is under way; so is a resume, if none has failed here. What else may still be on its way from a client that
     /// has not yet read that its session is gone is dropped: it will send it again after the login.
     pub(super) fn waiting_packet(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
         let Some(waiting) = self.waiting.get(place as usize) else { return };
-        let (line, peer) = (waiting.line(), waiting.peer);
+        let (line, peer, may_resume) = (waiting.line(), waiting.peer, waiting.may_resume);
         let packet = decode_client(line.codec, packet);
         match packet.as_ref().map(|packet| &packet.body) {
-            Ok(ClientBody::Login(_)) => {
+            Ok(body)
+                if matches!(body, ClientBody::Login(_))
+                    || may_resume && matches!(body, ClientBody::Resume(_)) =>
+            {
                 self.end_waiting(place);
                 self.first_packet(now, line, peer, packet, out);
             }
@@ -111,7 +119,7 @@ impl Shard {
         });
         let login = Some(Box::new(Pending { call, uid, device, client }));
         let Line { conn, reactor, codec } = line;
-        let waiting = Waiting { conn, reactor, codec, peer, login };
+        let waiting = Waiting { conn, reactor, codec, peer, may_resume: false, login };
         self.wait(now.after(self.settings.attach_deadline), waiting);
         Ok(())
     }
@@ -151,7 +159,8 @@ impl Shard {
         let session = self.name(number);
         let (uid, device, client) = (uid.as_str(), device.as_str(), client.as_str());
         out.event(Event::SessionOpened { session, conn: line.conn, peer, uid, device, client });
-        let ok = self.login_ok(now, session.to_string(), last_client_id);
+        let secret = self.secret_key.secret(number, uid, device, Secrets::new().newest());
+        let ok = self.login_ok(now, session.to_string(), last_client_id, secret);
         self.say(line, 0, ServerBody::LoginOk(ok), out);
     }
 
@@ -168,7 +177,7 @@ impl Shard {
         number
     }
 
-    fn login_ok(&self, now: Now, session: String, last_client_id: u64) -> LoginOk {
+    fn login_ok(&self, now: Now, session: String, last_client_id: u64, secret: Secret) -> LoginOk {
         let settings = &self.settings;
         let ms = |duration: std::time::Duration| duration.as_millis() as u32;
         LoginOk {
@@ -183,6 +192,8 @@ impl Shard {
             reconnect_max_ms: ms(settings.reconnect_max),
             max_packet_bytes: PACKET_BYTES_MAX as u32,
             server_time_ms: now.unix_ms,
+            secret: (!settings.resume_grace.is_zero()).then_some(secret),
+            resume_within_ms: ms(settings.resume_grace),
         }
     }
 }

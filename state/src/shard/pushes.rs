@@ -5,11 +5,13 @@ use proto::backend::Push;
 use proto::ids::ConnId;
 use proto::limits::DOWNLINK_TARGETS_MAX;
 use proto::link;
-use proto::packet::{Codec, KickedReason, prefix, shared};
+use proto::packet::{Codec, prefix, shared};
+use proto::time::Now;
 
-use super::Shard;
 use super::speech::check_size;
+use super::{Shard, tick};
 use crate::Output;
+use crate::inflight::{Kept, Payload};
 
 /// Buffers that are used again by the next push.
 #[derive(Debug, Default)]
@@ -18,7 +20,6 @@ pub(super) struct Scratch {
     /// What stands before the shared part, for one hit after the other.
     prefixes: Vec<u8>,
     json: Vec<u8>,
-    lagging: Vec<u32>,
 }
 
 /// A session that gets the push.
@@ -27,6 +28,7 @@ struct Hit {
     /// By these the push is sent in groups.
     reactor: u32,
     json: bool,
+    place: u32,
     conn: ConnId,
     prefix_at: u32,
     prefix_bytes: u8,
@@ -37,28 +39,27 @@ impl Scratch {
         self.hits.clear();
         self.prefixes.clear();
         self.json.clear();
-        self.lagging.clear();
     }
 }
 
 impl Shard {
-    /// Delivers a push. A session whose gateway's link is down does not get it but spends a number on it, so that it is asked to log in, and then pulls, when
-    /// the link is back; one with too many unacknowledged ends.
-    pub(super) fn push(&mut self, push: &Push, out: &mut dyn Output) {
+    /// Delivers a push. Each session keeps it until it is acknowledged; one that cannot be reached now, or does not take what it is sent, gets it later.
+    pub(super) fn push(&mut self, now: Now, mut push: Push, out: &mut dyn Output) {
+        let payload = Payload::new(std::mem::take(&mut push.packet));
         let mut scratch = std::mem::take(&mut self.scratch.push);
         self.counts.pushes += 1;
-        self.choose(push, &mut scratch);
+        self.choose(now, &push, &payload, &mut scratch);
         scratch.hits.sort_unstable_by_key(|hit| (hit.reactor, hit.json));
         if scratch.hits.iter().any(|hit| hit.json) {
             let Scratch { json, hits, .. } = &mut scratch;
-            if let Err(error) = shared(Codec::Json, &push.packet, json).and_then(|()| check_size(json)) {
+            if let Err(error) = shared(Codec::Json, &payload, json).and_then(|()| check_size(json)) {
                 self.bad_packet(&error, out);
-                hits.retain(|hit| !hit.json);
+                hits.retain(|hit| !hit.json || !self.take_back(hit.place));
             }
         }
         for group in scratch.hits.chunk_by(|a, b| (a.reactor, a.json) == (b.reactor, b.json)) {
             let (reactor, json) = (group[0].reactor, group[0].json);
-            let part = if json { &scratch.json } else { &push.packet };
+            let part = if json { &scratch.json } else { &*payload };
             let Some(link) = self.reactors.get(reactor).and_then(|reactor| reactor.link) else { continue };
             for piece in group.chunks(DOWNLINK_TARGETS_MAX) {
                 let targets = piece.iter().map(|hit| {
@@ -69,15 +70,23 @@ impl Shard {
             }
         }
         self.counts.pushed += scratch.hits.len() as u64;
-        for place in scratch.lagging.drain(..) {
-            self.kick(place, KickedReason::Lagging, out);
+        for hit in &scratch.hits {
+            self.await_ack(now, hit.place);
         }
         scratch.clear();
         self.scratch.push = scratch;
     }
 
+    fn take_back(&mut self, place: u32) -> bool {
+        if let Some(session) = self.sessions.get_mut(place) {
+            session.inflight.take_back();
+            self.in_flight -= 1;
+        }
+        true
+    }
+
     /// Finds the sessions and numbers the push for each.
-    fn choose(&mut self, push: &Push, scratch: &mut Scratch) {
+    fn choose(&mut self, now: Now, push: &Push, payload: &Payload, scratch: &mut Scratch) {
         for (uid, except) in &push.targets {
             let mut next = self.sessions.of_user(uid.as_str()).next();
             while let Some(place) = next {
@@ -86,19 +95,22 @@ impl Shard {
                 if except.as_ref().is_some_and(|device| device.as_str() == session.device()) {
                     continue;
                 }
-                let Some(push_seq) = session.inflight.push(self.settings.in_flight_max) else {
-                    scratch.lagging.push(place);
-                    continue;
-                };
-                if self.reactors.get(session.reactor).is_none_or(|reactor| reactor.link.is_none()) {
-                    self.counts.push_drops += 1;
+                let link = self.reactors.get(session.reactor).and_then(|reactor| reactor.link);
+                let reached = session.listed && link.is_some();
+                let most = self.settings.in_flight_max;
+                let kept = session.inflight.push(payload, push, most, reached, tick(now));
+                if kept == Kept::Missed {
+                    self.counts.missed += 1;
                     continue;
                 }
+                self.in_flight += 1;
+                let Kept::Send(push_seq) = kept else { continue };
                 let prefix_at = scratch.prefixes.len();
                 prefix(session.codec, push_seq, &mut scratch.prefixes);
                 scratch.hits.push(Hit {
                     reactor: session.reactor,
                     json: session.codec == Codec::Json,
+                    place,
                     conn: session.conn,
                     prefix_at: prefix_at as u32,
                     prefix_bytes: (scratch.prefixes.len() - prefix_at) as u8,

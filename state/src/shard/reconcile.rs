@@ -1,8 +1,9 @@
 //! How the link of a gateway reactor begins and ends. Owns the reconciling: what the shard holds and what the reactor holds are made one, and this one rule
-//! repairs every crash on either side. A session whose connection is gone ends; a connection without a session is asked to log in again.
+//! repairs every crash on either side. A session whose connection is gone waits for a resume; a connection without a session is asked to log in or resume. Pushes
+//! that are not acknowledged may have been lost with the link, and are sent again. What else was lost the client misses itself: an answer, and sends its command
+//! again; a LoginOk, and connects anew.
 //!
-//! So is one whose session has unacknowledged pushes: they may have been lost with the link. When pushes are kept until they are acknowledged, they will be
-//! sent again instead. What else was lost with the link the client misses itself: an answer, and sends its command again; a LoginOk, and connects anew.
+//! A gateway has a lease. If its link does not come back within it, the gateway counts as dead and all its sessions lose their connections at once.
 
 use proto::close::CloseReason;
 use proto::ids::ConnId;
@@ -12,8 +13,8 @@ use proto::packet::ServerBody;
 use proto::time::Now;
 
 use super::speech::Line;
-use super::{Shard, tick};
-use crate::reactors::Held;
+use super::{Lease, Shard, tick};
+use crate::reactors::{Held, Reactor};
 use crate::waiting::Waiting;
 use crate::{Event, Fault, GatewayLink, Output};
 
@@ -22,6 +23,7 @@ impl Shard {
     /// ended with the link before.)
     pub(super) fn hello(
         &mut self,
+        now: Now,
         link: GatewayLink,
         hello: Hello,
         out: &mut dyn Output,
@@ -31,7 +33,7 @@ impl Shard {
             return Err(Fault::OtherShard(shard));
         }
         match self.reactors.find(gateway, number) {
-            Some(known) => self.supersede(known, boot_epoch, out),
+            Some(known) => self.supersede(now, known, boot_epoch, out)?,
             None if self.reactors.len() >= GATEWAY_LINKS_MAX => return Err(Fault::TooMany),
             None => {}
         }
@@ -55,18 +57,27 @@ impl Shard {
     }
 
     /// A reactor that is known comes back, perhaps before its older link was seen to break, perhaps as a new process.
-    fn supersede(&mut self, place: u32, boot_epoch: u64, out: &mut dyn Output) {
-        let Some(reactor) = self.reactors.get(place) else { return };
+    /// But a process that began before the one that is known is what is left of it: it must not take the new one's connections away.
+    fn supersede(
+        &mut self,
+        now: Now,
+        place: u32,
+        boot_epoch: u64,
+        out: &mut dyn Output,
+    ) -> Result<(), Fault> {
+        let Some(reactor) = self.reactors.get(place) else { return Ok(()) };
+        if reactor.boot_epoch > boot_epoch {
+            return Err(Fault::Superseded);
+        }
         let restarted = reactor.boot_epoch != boot_epoch;
         if let Some(older) = reactor.link {
-            self.drop_gateway(older, Fault::Superseded, out);
+            self.drop_gateway(now, older, Fault::Superseded, out);
         }
         if restarted {
             // Its ConnIds begin anew: one that is held here may be a stranger's there.
-            for held in self.held(place) {
-                self.end_held(held, out);
-            }
+            self.forsake(now, place, out);
         }
+        Ok(())
     }
 
     /// Takes a piece of the list of a reactor's connections.
@@ -85,7 +96,7 @@ impl Shard {
             }
         }
         if last {
-            self.reconciled(reactor, out);
+            self.reconciled(now, reactor, out);
         }
     }
 
@@ -96,30 +107,29 @@ impl Shard {
                 session.listed = true;
                 // It could not show life while the link was away.
                 session.alive = session.alive.max(tick(now));
-                if session.inflight.unacknowledged() > 0 {
-                    self.end_session(place, CloseReason::PeerReset, out);
-                    self.require_login(now, line, out);
-                }
+                session.inflight.rewind();
+                self.send_unsent(now, place, out);
+                self.resync_if_due(now, place, out);
             }
             Some(Held::Waiting(_)) => {}
             None => {
-                self.end_holder(line.reactor, line.conn, out);
+                self.end_holder(now, line.reactor, line.conn, out);
                 self.require_login(now, line, out);
             }
         }
     }
 
-    /// Asks for a login, and remembers that it may come as an ordinary packet.
+    /// Asks for a login, and remembers that it, or a resume, may come as an ordinary packet.
     fn require_login(&mut self, now: Now, line: Line, out: &mut dyn Output) {
         let Line { conn, reactor, codec } = line;
-        let waiting = Waiting { conn, reactor, codec, peer: None, login: None };
+        let waiting = Waiting { conn, reactor, codec, peer: None, may_resume: true, login: None };
         self.wait(now.after(LOGIN_AGAIN_DEADLINE), waiting);
         self.counts.login_required += 1;
         self.say(line, 0, ServerBody::LoginRequired, out);
     }
 
     /// The list is complete: what is not in it is gone.
-    fn reconciled(&mut self, place: u32, out: &mut dyn Output) {
+    fn reconciled(&mut self, now: Now, place: u32, out: &mut dyn Output) {
         let Some(reactor) = self.reactors.get_mut(place).filter(|reactor| reactor.reconciling) else {
             return;
         };
@@ -132,28 +142,53 @@ impl Shard {
             if let Held::Session(session) = held
                 && self.sessions.get(session).is_some_and(|session| !session.listed)
             {
-                self.end_held(held, out);
+                self.end_held(now, held, out);
                 ended += 1;
             }
         }
         out.event(Event::Reconciled { gateway, reactor: number, ended, asked });
     }
 
-    /// A link is gone. Sessions wait for their reactor to come back, until their heartbeats are missed; a login that is under way would be answered into the
-    /// void, so its connection will be asked for another.
-    pub(super) fn gateway_down(&mut self, link: GatewayLink, out: &mut dyn Output) {
-        let Some(place) = self.reactors.link_down(link) else { return };
+    /// A link is gone. Sessions wait for their reactor to come back, until its lease is over, and nothing is expected of them; a login that is under way would be
+    /// answered into the void, so its connection will be asked for another.
+    pub(super) fn gateway_down(&mut self, now: Now, link: GatewayLink, out: &mut dyn Output) {
+        let Some((place, loss)) = self.reactors.link_down(link) else { return };
         let Some(reactor) = self.reactors.get(place) else { return };
         let (gateway, number) = (reactor.gateway, reactor.number);
         let mut sessions = 0;
         for held in self.held(place) {
             match held {
-                Held::Session(_) => sessions += 1,
+                Held::Session(session) => {
+                    self.resends.cancel(session);
+                    sessions += 1;
+                }
                 Held::Waiting(waiting) => self.end_waiting(waiting),
             }
         }
         self.reactors.forget_if_empty(place);
+        if sessions > 0 {
+            let until_ms = now.after(self.settings.gateway_lease);
+            self.leases.push_back(Lease { until_ms, reactor: place, loss });
+        }
         out.event(Event::GatewayLost { gateway, reactor: number, sessions });
+    }
+
+    /// A reactor has been waited for long enough.
+    pub(super) fn lease_over(&mut self, now: Now, lease: Lease, out: &mut dyn Output) {
+        let Lease { reactor: place, loss, .. } = lease;
+        let lost = |reactor: &&Reactor| reactor.link.is_none() && reactor.loss == loss;
+        let Some(reactor) = self.reactors.get(place).filter(lost) else { return };
+        let (gateway, number) = (reactor.gateway, reactor.number);
+        let sessions = self.forsake(now, place, out);
+        out.event(Event::GatewayDead { gateway, reactor: number, sessions });
+    }
+
+    /// All connections of a reactor are gone. How many there were.
+    fn forsake(&mut self, now: Now, place: u32, out: &mut dyn Output) -> usize {
+        let held = self.held(place);
+        let count = held.len();
+        held.into_iter().for_each(|held| self.end_held(now, held, out));
+        count
     }
 
     /// All that a reactor has here, in the order of their places: the order in which things happen must not depend on a hash.
@@ -164,9 +199,9 @@ impl Shard {
         held.into_iter().map(|(_, held)| held).collect()
     }
 
-    fn end_held(&mut self, held: Held, out: &mut dyn Output) {
+    fn end_held(&mut self, now: Now, held: Held, out: &mut dyn Output) {
         match held {
-            Held::Session(place) => self.end_session(place, CloseReason::PeerReset, out),
+            Held::Session(place) => self.leave(now, place, CloseReason::PeerReset, out),
             Held::Waiting(place) => self.end_waiting(place),
         }
     }

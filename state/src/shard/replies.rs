@@ -43,7 +43,7 @@ impl Shard {
             }
             (Logic::Ready, Ok(FromLogic::Reply { call, packet })) => self.reply(call, &packet, out),
             (Logic::Ready, Ok(FromLogic::Push(push))) => {
-                self.push(&push, out);
+                self.push(now, push, out);
                 Ok(())
             }
         };

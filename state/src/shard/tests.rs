@@ -5,7 +5,9 @@ mod heartbeats_are_watched;
 mod links_come_and_go;
 mod logins_are_checked;
 mod peers_are_not_trusted;
+mod pushes_are_kept_until_they_are_acknowledged;
 mod pushes_reach_every_device;
+mod sessions_are_resumed;
 mod simulation;
 
 use std::collections::BTreeMap;
@@ -16,8 +18,9 @@ use proto::close::CloseReason;
 use proto::ids::{ConnId, ConnParts, Slot};
 use proto::link::{self, Form, Hello};
 use proto::packet::{
-    Body, ClientBody, ClientPacket, Codec, Login, Message, Pull, Refused, RefusedCode, ServerBody,
-    ServerPacket, Submit, SubmitOk, Target, decode_client, decode_server, encode_client, encode_server,
+    Body, ClientBody, ClientPacket, Codec, Login, LoginOk, Message, Missed, Pull, Refused, RefusedCode,
+    Resume, ResumeOk, Resync, Secret, ServerBody, ServerPacket, Submit, SubmitOk, Target, Verdict,
+    decode_client, decode_server, encode_client, encode_server,
 };
 use proto::rpc;
 use proto::time::Now;
@@ -105,6 +108,10 @@ fn packet(codec: Codec, client_id: u64, body: ClientBody) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_client(codec, ClientPacket { client_id, body }, &mut bytes);
     bytes
+}
+
+fn ack(push_seq: u64) -> Vec<u8> {
+    packet(Codec::Proto, 0, ClientBody::Ack { push_seq })
 }
 
 fn submit(client_id: u64) -> Vec<u8> {
@@ -275,15 +282,20 @@ impl Stage {
         }
     }
 
-    /// A session whose device has executed `last_client_id`.
-    fn log_in(&mut self, conn: ConnId, form: Form, (uid, device): (&str, &str), last_client_id: u64) {
+    /// A session whose device has executed `last_client_id`. What its client is told.
+    fn log_in(
+        &mut self,
+        conn: ConnId,
+        form: Form,
+        (uid, device): (&str, &str),
+        last_client_id: u64,
+    ) -> LoginOk {
         let call = self.attach(conn, form, uid, device);
         self.logic_says(FromLogic::Attached { call, last_client_id });
-        let heard = self.heard(HOME);
-        assert!(matches!(
-            heard.last(),
-            Some(Said::Packet(_, ServerPacket { body: ServerBody::LoginOk(_), .. }))
-        ));
+        match self.heard(HOME).pop() {
+            Some(Said::Packet(_, ServerPacket { body: ServerBody::LoginOk(ok), .. })) => ok,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn uplink(&mut self, conn: ConnId, packet: &[u8]) {

@@ -38,7 +38,7 @@ impl Shard {
         };
         match peek.kind {
             ClientKind::Submit | ClientKind::CreateGroup => self.command(place, peek.client_id, packet, out),
-            ClientKind::Ack => self.ack(place, peek, out),
+            ClientKind::Ack => self.ack(now, place, peek, out),
             ClientKind::Pull => self.pull(place, packet, out),
             ClientKind::Heartbeat => {
                 if let Some(session) = self.sessions.get(place) {
@@ -47,6 +47,10 @@ impl Shard {
             }
             ClientKind::Logout => self.close_session(place, CloseReason::Logout, out),
             ClientKind::Login => self.log_in_anew(now, place, packet, out),
+            ClientKind::Resume => {
+                let refused = Refused::new(RefusedCode::Invalid, "resume", "this connection has a session");
+                self.refuse_in(place, 0, refused, out);
+            }
         }
     }
 
@@ -158,13 +162,12 @@ impl Shard {
         }))
     }
 
-    fn ack(&mut self, place: u32, peek: Peek<'_>, out: &mut dyn Output) {
+    fn ack(&mut self, now: Now, place: u32, peek: Peek<'_>, out: &mut dyn Output) {
         let push_seq = match peek.ack() {
             Ok(push_seq) => push_seq,
             Err(error) => return self.bad(place, &error, out),
         };
-        let Some(session) = self.sessions.get_mut(place) else { return };
-        if session.inflight.acknowledge(push_seq).is_ok() {
+        if self.acknowledged(now, place, push_seq, out) {
             self.counts.acks += 1;
         } else {
             let refused = Refused::new(RefusedCode::Invalid, "ack.push_seq", "has never been sent");

@@ -9,6 +9,10 @@ reactor::counters! {
     pub(super) struct Counters {
         /// Sessions that are open.
         gauge sessions = "holdfast_state_sessions";
+        /// Of these, sessions without a connection.
+        gauge away = "holdfast_state_sessions_away";
+        /// Pushes that are kept until they are acknowledged.
+        gauge in_flight = "holdfast_state_pushes_in_flight";
         /// Connections that wait for their login to be answered, or have been asked for one.
         gauge waiting = "holdfast_state_logins_pending";
         /// Calls that logic has not answered.
@@ -27,6 +31,16 @@ reactor::counters! {
         counter links_overrun = "holdfast_state_gateway_links_overrun";
         /// Sessions that were opened.
         counter opened = "holdfast_state_sessions_opened";
+        /// Sessions that were taken up on another connection.
+        counter resumed = "holdfast_state_sessions_resumed";
+        /// Resumes of these that found pushes missing.
+        counter resumed_with_gap = "holdfast_state_sessions_resumed_with_gap";
+        /// Resumes that came too late, or of a client that has lost count.
+        counter resumes_unknown = "holdfast_state_resumes_unknown";
+        /// Resumes with a secret that is not the session's.
+        counter resumes_forged = "holdfast_state_resumes_forged";
+        /// Sessions that lost their connection, by reason.
+        counter left["reason"; CloseReason::LABELS] = "holdfast_state_sessions_left";
         /// Connections that were asked to log in again.
         counter login_required = "holdfast_state_logins_required";
         /// Packets that clients sent.
@@ -57,8 +71,12 @@ reactor::counters! {
         counter pushes = "holdfast_state_pushes";
         /// Sessions that these were sent to.
         counter pushed = "holdfast_state_pushes_sent";
-        /// Pushes that a session did not get because its gateway's link was down.
-        counter push_drops = "holdfast_state_pushes_dropped";
+        /// Pushes that were sent to a session again.
+        counter resent = "holdfast_state_pushes_resent";
+        /// Pushes that a session was not sent because too many were unacknowledged.
+        counter missed = "holdfast_state_pushes_missed";
+        /// Sessions that were told what to pull instead.
+        counter resyncs = "holdfast_state_resyncs";
         /// Packets from logic that could not be given to a client of this form.
         counter bad_packets = "holdfast_state_bad_packets";
         /// Links that were dropped because of what came over them.
@@ -76,6 +94,8 @@ impl Counters {
     /// Makes the machine's numbers visible. Called once a turn by the thread that owns both.
     pub(super) fn publish(&self, machine: &Shard) {
         self.sessions.set(machine.sessions() as u64);
+        self.away.set(machine.away() as u64);
+        self.in_flight.set(machine.in_flight());
         self.waiting.set(machine.waiting() as u64);
         self.calls.set(machine.calls() as u64);
         self.gateway_links.set(machine.gateway_links() as u64);
@@ -86,6 +106,11 @@ impl Counters {
     fn publish_counts(&self, counts: &Counts) {
         let Counts {
             opened,
+            resumed,
+            resumed_with_gap,
+            resumes_unknown,
+            resumes_forged,
+            left,
             login_required,
             uplinks,
             stale,
@@ -101,7 +126,9 @@ impl Counters {
             late_replies,
             pushes,
             pushed,
-            push_drops,
+            resent,
+            missed,
+            resyncs,
             bad_packets,
             faults,
             blocked,
@@ -109,6 +136,10 @@ impl Counters {
             refused,
         } = counts;
         self.opened.set(*opened);
+        self.resumed.set(*resumed);
+        self.resumed_with_gap.set(*resumed_with_gap);
+        self.resumes_unknown.set(*resumes_unknown);
+        self.resumes_forged.set(*resumes_forged);
         self.login_required.set(*login_required);
         self.uplinks.set(*uplinks);
         self.stale.set(*stale);
@@ -124,10 +155,15 @@ impl Counters {
         self.late_replies.set(*late_replies);
         self.pushes.set(*pushes);
         self.pushed.set(*pushed);
-        self.push_drops.set(*push_drops);
+        self.resent.set(*resent);
+        self.missed.set(*missed);
+        self.resyncs.set(*resyncs);
         self.bad_packets.set(*bad_packets);
         self.faults.set(*faults);
         self.blocked.set(*blocked);
+        for (cell, count) in self.left.iter().zip(left) {
+            cell.set(*count);
+        }
         for (cell, count) in self.ended.iter().zip(ended) {
             cell.set(*count);
         }

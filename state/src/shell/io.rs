@@ -38,6 +38,17 @@ impl Output for Io {
                 let peer = peer.map(tracing::field::display);
                 tracing::debug!(%session, %conn, peer, uid, device, client, "session opened");
             }
+            Event::SessionLeft { session, conn, reason } => {
+                tracing::debug!(%session, %conn, reason = reason.label(), "session left without a connection");
+            }
+            Event::SessionResumed { session, conn, peer, gap } => {
+                let peer = peer.map(tracing::field::display);
+                tracing::debug!(%session, %conn, peer, gap, "session resumed");
+            }
+            Event::ResumeRefused { conn, peer, why } => {
+                let peer = peer.map(tracing::field::display);
+                tracing::debug!(%conn, peer, %why, "session not resumed");
+            }
             Event::SessionEnded { session, conn, uid, device, reason } => {
                 tracing::debug!(%session, %conn, uid, device, reason = reason.label(), "session ended");
             }
@@ -50,6 +61,9 @@ impl Output for Io {
             }
             Event::Reconciled { gateway, reactor, ended, asked } => {
                 tracing::info!(gateway, reactor, ended, asked, "gateway reconciled");
+            }
+            Event::GatewayDead { gateway, reactor, sessions } => {
+                tracing::warn!(gateway, reactor, sessions, "gateway presumed dead");
             }
             Event::GatewayLost { gateway, reactor, sessions } => {
                 tracing::warn!(gateway, reactor, sessions, "gateway link lost");

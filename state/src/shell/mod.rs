@@ -47,6 +47,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let count = if config.shards == 0 { cores } else { config.shards };
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
+    let mut secret_key = [0; 32];
+    aws_lc_rs::rand::fill(&mut secret_key).map_err(|_| std_io::Error::other("no random numbers"))?;
     let (mut shards, mut blocks) = (Vec::new(), Vec::new());
     for shard in 0..count.min(proto::limits::SHARDS_MAX) {
         let counters = Arc::new(Counters::default());
@@ -56,6 +58,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             shard_count: count,
             boot_epoch,
             seed: RandomState::new().hash_one(shard),
+            secret_key,
             keys: keys.clone(),
             ..config.settings()
         };

@@ -130,7 +130,7 @@ fn a_bad_packet_is_refused_and_the_session_goes_on() {
 }
 
 #[test]
-fn a_logout_and_a_closed_connection_end_the_session_and_what_it_asked() {
+fn a_logout_ends_what_the_session_asked_and_a_closed_connection_its_pulls() {
     let (mut stage, alice) = online();
     stage.uplink(alice, &submit(1));
     let [(1, call)] = stage.requests()[..] else { panic!("one request") };
@@ -143,8 +143,10 @@ fn a_logout_and_a_closed_connection_end_the_session_and_what_it_asked() {
     let bob = conn("bob", 6);
     stage.log_in(bob, WEBSOCKET, ("bob", "phone"), 0);
     stage.uplink(bob, &pull());
+    stage.uplink(bob, &submit(1));
     stage.gateway_says(HOME, |out| link::closed(out, bob, CloseReason::PeerReset));
-    assert_eq!((stage.shard.sessions(), stage.shard.calls()), (0, 0));
-    let ended = stage.shard.counts().ended;
-    assert_eq!((ended[CloseReason::Logout.ordinal()], ended[CloseReason::PeerReset.ordinal()]), (1, 1));
+    assert_eq!((stage.shard.sessions(), stage.shard.away(), stage.shard.calls()), (1, 1, 1));
+    let counts = stage.shard.counts();
+    assert_eq!(counts.ended[CloseReason::Logout.ordinal()], 1);
+    assert_eq!(counts.left[CloseReason::PeerReset.ordinal()], 1);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_silent_session_ends_at_its_deadline_and_not_before() {
+fn a_silent_connection_is_given_up_at_its_deadline_and_its_session_when_its_grace_is_over() {
     let mut stage = Stage::new();
     let alice = conn("alice", 5);
     stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
@@ -11,7 +11,14 @@ fn a_silent_session_ends_at_its_deadline_and_not_before() {
     assert_eq!(stage.shard.sessions(), 1);
     stage.wait(Duration::from_millis(130));
     assert_eq!(stage.heard(HOME), [Said::Close(alice, CloseReason::HeartbeatTimeout)]);
-    assert_eq!((stage.shard.sessions(), stage.shard.next_deadline()), (0, None));
+    assert_eq!((stage.shard.sessions(), stage.shard.away()), (1, 1));
+    stage.wait(Duration::from_millis(119_900));
+    assert_eq!(stage.shard.sessions(), 1);
+    stage.wait(Duration::from_millis(200));
+    assert_eq!((stage.heard(HOME), stage.shard.sessions(), stage.shard.next_deadline()), (vec![], 0, None));
+    let counts = stage.shard.counts();
+    let reason = CloseReason::HeartbeatTimeout.ordinal();
+    assert_eq!((counts.left[reason], counts.ended[reason]), (1, 1));
 }
 
 #[test]
@@ -25,9 +32,9 @@ fn any_sign_of_life_puts_the_end_off() {
         stage.gateway_says(HOME, |out| link::alive(out, [5, 7]));
         stage.uplink(bob, &pull());
     }
-    assert_eq!(stage.shard.sessions(), 2);
+    assert_eq!(stage.shard.away(), 0);
     stage.wait(Duration::from_secs(76));
-    assert_eq!(stage.shard.sessions(), 0);
+    assert_eq!(stage.shard.away(), 2);
 }
 
 #[test]
@@ -40,7 +47,7 @@ fn the_next_deadline_leads_to_the_end_without_idle_turns() {
         let ahead = deadline.saturating_sub(stage.now.mono_ms);
         stage.wait(Duration::from_millis(ahead));
     }
-    assert!(turns <= 4, "{turns} turns");
+    assert!(turns <= 7, "{turns} turns");
     assert_eq!(stage.shard.sessions(), 0);
 }
 

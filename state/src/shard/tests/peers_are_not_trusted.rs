@@ -53,7 +53,7 @@ fn another_generation_of_an_index_is_another_connection() {
     stage.gateway_says(HOME, |out| link::closed(out, new, CloseReason::PeerClosed));
     assert_eq!((stage.shard.sessions(), stage.shard.counts().stale), (1, 1));
     stage.log_in(new, WEBSOCKET, ("alice", "tablet"), 0);
-    assert_eq!(stage.shard.sessions(), 1, "the gateway has no two connections of one index");
+    assert_eq!(stage.shard.away(), 1, "the gateway has no two connections of one index");
     stage.uplink(old, &submit(1));
     assert_eq!(stage.shard.counts().stale, 2);
 }

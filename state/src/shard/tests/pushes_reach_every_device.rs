@@ -2,12 +2,8 @@
 
 use super::*;
 
-fn pushed(to: ConnId, push_seq: u64, seq: u64) -> Said {
+pub(super) fn pushed(to: ConnId, push_seq: u64, seq: u64) -> Said {
     Said::Packet(to, ServerPacket { push_seq, client_id: 0, body: ServerBody::Push(message(seq)) })
-}
-
-fn ack(push_seq: u64) -> Vec<u8> {
-    packet(Codec::Proto, 0, ClientBody::Ack { push_seq })
 }
 
 #[test]
@@ -48,30 +44,6 @@ fn one_frame_serves_all_sessions_of_a_form_on_a_reactor() {
 }
 
 #[test]
-fn a_session_that_does_not_acknowledge_is_kicked_at_the_bound() {
-    let mut stage = Stage::with(|settings| settings.in_flight_max = 3);
-    let alice = conn("alice", 1);
-    stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
-    for seq in 1..=3 {
-        stage.push(&[("alice", None)], seq);
-    }
-    stage.uplink(alice, &ack(2));
-    stage.uplink(alice, &ack(1));
-    stage.push(&[("alice", None)], 4);
-    stage.push(&[("alice", None)], 5);
-    assert_eq!(stage.heard(HOME).len(), 5);
-    stage.push(&[("alice", None)], 6);
-    match &stage.heard(HOME)[..] {
-        [
-            Said::Packet(_, ServerPacket { body: ServerBody::Kicked { reason, .. }, .. }),
-            Said::Close(_, CloseReason::Lagging),
-        ] => assert_eq!(*reason, proto::packet::KickedReason::Lagging),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(stage.shard.sessions(), 0);
-}
-
-#[test]
 fn an_ack_for_what_was_never_sent_is_refused() {
     let mut stage = Stage::new();
     let alice = conn("alice", 1);
@@ -94,4 +66,5 @@ fn a_push_that_is_no_packet_reaches_nobody_in_json_and_is_counted() {
         seq: 1,
     }));
     assert_eq!((stage.heard(HOME), stage.shard.counts().bad_packets), (vec![], 1));
+    assert_eq!(stage.shard.in_flight(), 0, "nothing waits for an ack that cannot come");
 }

@@ -1,9 +1,10 @@
 //! Clients, a gateway and a logic server of a few lines each, around a shard, under faults that a seed chooses. What must hold: a command is executed once and
-//! in order, every command is answered in the end, pushes are numbered without a gap, and nobody hears what is meant for another.
+//! in order, every command is answered in the end, pushes are numbered without a gap, nobody hears what is meant for another, and within a session whatever was pushed is
+//! heard or told to be pulled, over however many connections.
 //!
 //! A failure prints its seed; `HOLDFAST_SEED=n` runs that one alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 
@@ -34,9 +35,41 @@ struct Client {
     numbered: u64,
     unanswered: Vec<u64>,
     push_seq: u64,
+    /// The session that it knows, and its newest secret.
+    session: Option<(String, Secret)>,
+    /// What was pushed up to here is of no interest to the session.
+    since: u64,
+    /// What it has heard since, or was told to pull.
+    heard: BTreeSet<u64>,
+    told_everything: bool,
+    blocked: bool,
 }
 
 impl Client {
+    fn leave(&mut self) {
+        (self.online, self.conn, self.blocked) = (false, None, false);
+    }
+
+    fn hear(&mut self, body: ServerBody) {
+        match body {
+            ServerBody::Push(message) => drop(self.heard.insert(message.seq)),
+            ServerBody::Resync(resync) => {
+                self.told_everything |= resync.everything;
+                self.heard.extend(resync.missed.iter().flat_map(|missed| missed.from_seq..=missed.to_seq));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it has heard, or must pull, all that was pushed to it in its session.
+    fn check(&self, pushed: &BTreeMap<u64, String>) {
+        let expected =
+            pushed.range(self.since + 1..).filter(|(_, but)| self.uid == "bob" || **but != self.device);
+        for (seq, _) in expected.filter(|_| self.uid != "carol" && !self.told_everything) {
+            assert!(self.heard.contains(seq), "{} at {} has not heard {seq}", self.uid, self.device);
+        }
+    }
+
     fn form(&self) -> Form {
         if self.json { JSON } else { WEBSOCKET }
     }
@@ -51,6 +84,8 @@ struct Logic {
     inbox: VecDeque<FromState>,
     executed: BTreeMap<(String, String), u64>,
     seq: u64,
+    /// What was pushed, and to which device of Alice's not.
+    pushed: BTreeMap<u64, String>,
 }
 
 struct World {
@@ -74,7 +109,9 @@ impl World {
             ..Client::default()
         };
         Self {
-            stage: Stage::new(),
+            stage: Stage::with(|settings| {
+                settings.in_flight_max = if seed.is_multiple_of(3) { 4 } else { settings.in_flight_max };
+            }),
             random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             clients: (0..CLIENTS).map(client).collect(),
             logic: Logic { up: true, moody: seed.is_multiple_of(2), ..Logic::default() },
@@ -92,7 +129,12 @@ impl World {
             12..24 => self.think(),
             24 => self.push(),
             25..27 => self.acknowledge(who),
-            27 => self.hang_up(who),
+            27 => match self.random.below(3) {
+                0 => self.hang_up(who),
+                1 => self.toggle_reader(who),
+                // It leaves, and nobody has noticed when it comes back.
+                _ => self.clients[who].leave(),
+            },
             28 => self.toggle_gateway(),
             29 => self.toggle_logic(),
             _ => {
@@ -133,6 +175,26 @@ impl World {
         packet(client.form().codec, 0, self.stage.login(&client.uid, &client.device))
     }
 
+    /// What a client begins a connection with.
+    fn first_packet(&mut self, who: usize) -> Vec<u8> {
+        let client = &self.clients[who];
+        let Some((session, secret)) = client.session.clone().filter(|_| self.random.below(4) > 0) else {
+            return self.login(who);
+        };
+        let (uid, device) = (client.uid.parse().unwrap(), client.device.parse().unwrap());
+        let resume = Resume { uid, device, session, secret, last_push_seq: client.push_seq };
+        packet(client.form().codec, 0, ClientBody::Resume(resume))
+    }
+
+    fn toggle_reader(&mut self, who: usize) {
+        if let Some(conn) = self.clients[who].conn.filter(|_| self.gateway_up) {
+            let blocked = &mut self.clients[who].blocked;
+            *blocked = !*blocked;
+            let tell = if *blocked { link::blocked } else { link::writable };
+            self.stage.gateway_says(HOME, |out| tell(out, conn));
+        }
+    }
+
     fn connect(&mut self, who: usize) {
         if self.gateway_up && self.clients[who].conn.is_none() {
             self.generation += 1;
@@ -140,14 +202,15 @@ impl World {
             let parts = conn(&self.clients[who].uid, who as u32).parts();
             let conn = ConnId::new(ConnParts { generation: self.generation, ..parts });
             self.clients[who].conn = Some(conn);
-            let (login, form) = (self.login(who), self.clients[who].form());
-            self.stage.open(conn, form, &login);
+            let (first, form) = (self.first_packet(who), self.clients[who].form());
+            self.stage.open(conn, form, &first);
         }
     }
 
     fn hang_up(&mut self, who: usize) {
-        self.clients[who].online = false;
-        if let Some(conn) = self.clients[who].conn.take()
+        let conn = self.clients[who].conn;
+        self.clients[who].leave();
+        if let Some(conn) = conn
             && self.gateway_up
         {
             self.stage.gateway_says(HOME, |out| link::closed(out, conn, CloseReason::PeerClosed));
@@ -236,6 +299,7 @@ impl World {
         if self.logic.up {
             self.logic.seq += 1;
             let but = format!("device{}", self.random.below(2));
+            self.logic.pushed.insert(self.logic.seq, but.clone());
             self.stage.push(&[("alice", Some(&but)), ("bob", None)], self.logic.seq);
         }
     }
@@ -260,10 +324,9 @@ impl World {
         match said {
             Said::Packet(_, packet) => self.read(who, packet),
             Said::Close(_, reason) => {
-                assert!(
-                    !matches!(reason, CloseReason::Internal | CloseReason::Replaced),
-                    "{reason:?}: no device has two connections here"
-                );
+                let fenced =
+                    matches!(reason, CloseReason::Internal | CloseReason::Replaced | CloseReason::Resumed);
+                assert!(!fenced, "{reason:?}: no device has two connections here");
                 self.hang_up(who);
             }
             Said::Welcome => {}
@@ -278,23 +341,42 @@ impl World {
             ServerBody::LoginOk(ok) => {
                 assert!(ok.last_client_id <= executed);
                 (client.online, client.push_seq) = (true, 0);
+                client.session = Some((ok.session, ok.secret.expect("a secret")));
+                (client.since, client.told_everything) = (self.logic.seq, false);
+                client.heard.clear();
+            }
+            ServerBody::ResumeOk(ok) if ok.verdict == Verdict::Reset => {
+                client.session = None;
+                let login = self.login(who);
+                self.uplink(who, &login);
+            }
+            ServerBody::ResumeOk(ok) => {
+                let (_, secret) = client.session.as_mut().expect("it was resumed");
+                *secret = ok.secret.expect("the next secret");
+                client.online = true;
             }
             ServerBody::LoginRequired => {
                 client.online = false;
-                let login = self.login(who);
-                self.uplink(who, &login);
+                let first = self.first_packet(who);
+                self.uplink(who, &first);
             }
             ServerBody::SubmitOk(ok) => {
                 assert_eq!(ok.seq, packet.client_id, "the answer to another command");
                 assert!(packet.client_id <= executed, "nobody executed {}", packet.client_id);
                 client.unanswered.retain(|client_id| *client_id != packet.client_id);
             }
-            ServerBody::Push(_) => {
+            ServerBody::Push(_) | ServerBody::Resync(_) => {
                 assert_ne!(client.uid, "carol");
                 // Whose LoginOk was lost with a link does not yet know of its session.
                 if client.online {
-                    assert_eq!(packet.push_seq, client.push_seq + 1);
-                    client.push_seq += 1;
+                    assert!(
+                        packet.push_seq <= client.push_seq + 1,
+                        "{} after {}",
+                        packet.push_seq,
+                        client.push_seq
+                    );
+                    client.push_seq = client.push_seq.max(packet.push_seq);
+                    client.hear(packet.body);
                 }
             }
             ServerBody::Refused(refused) => {
@@ -304,6 +386,22 @@ impl World {
             ServerBody::Kicked { .. } | ServerBody::Heartbeat => {}
             ServerBody::GroupOk { .. } | ServerBody::Pulled(_) => panic!("nobody asked for that"),
         }
+    }
+
+    /// Everybody reads and acknowledges, until nothing more comes.
+    fn catch_up(&mut self) {
+        for who in 0..CLIENTS {
+            if self.clients[who].blocked {
+                self.toggle_reader(who);
+            }
+        }
+        for _ in 0..3 {
+            self.settle();
+            (0..CLIENTS).for_each(|who| self.acknowledge(who));
+        }
+        self.settle();
+        assert_eq!(self.stage.shard.in_flight(), 0);
+        self.clients.iter().for_each(|client| client.check(&self.logic.pushed));
     }
 
     /// Without faults everything comes to a good end.
@@ -318,7 +416,7 @@ impl World {
         for _ in 0..100 {
             self.settle();
             if self.clients.iter().all(|client| client.online && client.unanswered.is_empty()) {
-                return;
+                return self.catch_up();
             }
             for who in 0..CLIENTS {
                 self.connect(who);
@@ -359,7 +457,10 @@ fn whatever_fails_and_comes_back_commands_are_executed_once_in_order_and_answere
             let numbered: u64 = world.clients.iter().map(|client| client.numbered).sum();
             assert_eq!(executed, numbered);
             assert!(world.stage.wires.dropped.is_empty() && !world.stage.wires.logic_dropped);
-            assert_eq!((world.stage.shard.sessions(), world.stage.shard.calls()), (CLIENTS, 0));
+            let shard = &world.stage.shard;
+            assert_eq!((shard.sessions(), shard.away(), shard.calls()), (CLIENTS, 0, 0));
+            let counts = shard.counts();
+            println!("{seed}: {} resumed, {} with a gap", counts.resumed, counts.resumed_with_gap);
         });
         assert!(run.is_ok(), "failed: run again with HOLDFAST_SEED={seed}");
     }
