@@ -17,6 +17,8 @@ mod deflate;
 mod drain;
 mod echo;
 mod fifo;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod links;
 mod machine;
 mod policy;

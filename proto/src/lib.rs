@@ -5,6 +5,8 @@
 
 pub mod backend;
 pub mod close;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod ids;
 pub mod limits;
 pub mod link;

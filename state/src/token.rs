@@ -3,6 +3,8 @@
 //!
 //! The algorithm belongs to the key and is never taken from the token: a token that says otherwise is refused. Times are compared with the caller's clock.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod keys;
 mod mint;
 
