@@ -214,6 +214,22 @@ impl InFlight {
         self.add(payload, true, tick)
     }
 
+    /// The number of the last push, those that are kept, and what was not.
+    pub(crate) fn durable(&self) -> (u64, Vec<Payload>, Option<Resync>) {
+        let queue = self.queue.as_ref();
+        let kept = queue.map_or_else(Vec::new, |queue| queue.packets.iter().cloned().collect());
+        (self.pushed, kept, queue.and_then(|queue| queue.missed.as_ref()).map(|missed| missed.told()))
+    }
+
+    /// What [`InFlight::durable`] told, and nothing of it sent.
+    pub(crate) fn restore(pushed: u64, kept: Vec<Payload>, missed: Option<Resync>) -> Self {
+        let bytes = kept.iter().map(|payload| payload.len()).sum();
+        let missed = missed.map(|missed| Box::new(Lost::of(missed)));
+        let idle = kept.is_empty() && missed.is_none();
+        let queue = Queue { packets: kept.into(), bytes, missed, ..Queue::default() };
+        Self { pushed, queue: (!idle).then(|| Box::new(queue)) }
+    }
+
     /// Gives memory back if nothing is kept.
     pub(crate) fn rest(&mut self) {
         let idle = |queue: &Queue| queue.packets.is_empty() && !queue.blocked && queue.missed.is_none();
@@ -243,13 +259,19 @@ impl Lost {
         }
     }
 
-    fn told(self) -> Resync {
-        let missed = self.conversations.into_iter().map(|(conversation, (from_seq, to_seq))| Missed {
-            conversation,
-            from_seq,
-            to_seq,
+    fn told(&self) -> Resync {
+        let missed = self.conversations.iter().map(|(conversation, (from_seq, to_seq))| Missed {
+            conversation: conversation.clone(),
+            from_seq: *from_seq,
+            to_seq: *to_seq,
         });
         Resync { missed: missed.collect(), everything: self.everything }
+    }
+
+    fn of(told: Resync) -> Self {
+        let conversations =
+            told.missed.into_iter().map(|missed| (missed.conversation, (missed.from_seq, missed.to_seq)));
+        Self { conversations: conversations.collect(), everything: told.everything }
     }
 }
 

@@ -10,6 +10,7 @@
 mod calls;
 mod config;
 mod counts;
+mod durable;
 mod event;
 mod inflight;
 mod reactors;
@@ -26,7 +27,9 @@ pub mod wheel;
 
 pub use config::Config;
 pub use counts::{Counts, REFUSED_CODES, REFUSED_LABELS};
+pub use durable::{Durable, Reach};
 pub use event::{Event, Fault, NoResume, SessionName};
+pub use secrets::Secrets;
 pub use settings::Settings;
 pub use shard::Shard;
 

@@ -153,6 +153,19 @@ impl Reactors {
         place
     }
 
+    /// A reactor that was known to a process before this one: its place and, if it was not known here, the number of the loss of its link.
+    pub(crate) fn remember(&mut self, gateway: u16, number: u8, boot_epoch: u64) -> (u32, Option<u64>) {
+        if let Some(known) = self.find(gateway, number) {
+            return (known, None);
+        }
+        self.losses += 1;
+        let loss = self.losses;
+        let connections = HashMap::default();
+        let (link, reconciling) = (None, false);
+        let reactor = Reactor { gateway, number, boot_epoch, link, reconciling, loss, connections };
+        (self.table.insert(reactor) as u32, Some(loss))
+    }
+
     /// The place of a reactor that is known.
     pub(crate) fn find(&self, gateway: u16, number: u8) -> Option<u32> {
         let wanted = |reactor: &Reactor| reactor.gateway == gateway && reactor.number == number;

@@ -39,10 +39,11 @@ impl std::fmt::Debug for SecretKey {
 
 /// Which secrets of a session are good: the last one that its client has shown to have, and the newest, which may be on its way to it or lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Secrets {
-    shown: u32,
-    /// The newest is `shown` and so many more.
-    ahead: u8,
+pub struct Secrets {
+    /// The number of the one that the client has shown.
+    pub shown: u32,
+    /// The number of the newest is so much greater.
+    pub ahead: u8,
 }
 
 impl Secrets {

@@ -9,6 +9,7 @@ mod logins;
 mod pushes;
 mod reconcile;
 mod replies;
+mod restore;
 mod resume;
 mod speech;
 mod uplinks;

@@ -8,6 +8,7 @@ mod peers_are_not_trusted;
 mod pushes_are_kept_until_they_are_acknowledged;
 mod pushes_reach_every_device;
 mod sessions_are_resumed;
+mod sessions_outlive_their_process;
 mod simulation;
 
 use std::collections::BTreeMap;
