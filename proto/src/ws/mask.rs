@@ -58,7 +58,34 @@ pub fn apply_and_move<const LOOK: bool>(
         bytes[to..to + BLOCK].copy_from_slice(&block);
         (from, to) = (from + BLOCK, to + BLOCK);
     }
+    while payload.end - from >= WORD {
+        ascii &= move_word::<LOOK>(bytes, from, to, WORD, key);
+        (from, to) = (from + WORD, to + WORD);
+    }
+    let left = payload.end - from;
+    if left > 0 && bytes.len() - from >= WORD {
+        return ascii & move_word::<LOOK>(bytes, from, to, left, key);
+    }
     ascii &= apply(&mut bytes[from..payload.end], key, 0);
     bytes.copy_within(from..payload.end, to);
     ascii
 }
+
+/// Bytes that are moved in one piece at a payload's end.
+const WORD: usize = 16;
+
+/// Unmasks `length` bytes, 1 to [`WORD`], and moves them from `from` to `to`. A whole word is read at both places and written at `to`; what stands behind
+/// the moved bytes is written as it was.
+#[inline(always)]
+fn move_word<const LOOK: bool>(bytes: &mut [u8], from: usize, to: usize, length: usize, key: [u8; 4]) -> bool {
+    const HIGH_BITS: u128 = u128::from_le_bytes([0x80; WORD]);
+    let read = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u128::from_le_bytes(*word));
+    let quarter = u128::from(u32::from_le_bytes(key));
+    let wide_key = quarter | quarter << 32 | quarter << 64 | quarter << 96;
+    let moved = u128::MAX >> (8 * (WORD - length));
+    let plain = (read(from) ^ wide_key) & moved;
+    let word = plain | read(to) & !moved;
+    bytes[to..to + WORD].copy_from_slice(&word.to_le_bytes());
+    LOOK && plain & HIGH_BITS == 0
+}
+
