@@ -77,7 +77,13 @@ const WORD: usize = 16;
 /// Unmasks `length` bytes, 1 to [`WORD`], and moves them from `from` to `to`. A whole word is read at both places and written at `to`; what stands behind
 /// the moved bytes is written as it was.
 #[inline(always)]
-fn move_word<const LOOK: bool>(bytes: &mut [u8], from: usize, to: usize, length: usize, key: [u8; 4]) -> bool {
+fn move_word<const LOOK: bool>(
+    bytes: &mut [u8],
+    from: usize,
+    to: usize,
+    length: usize,
+    key: [u8; 4],
+) -> bool {
     const HIGH_BITS: u128 = u128::from_le_bytes([0x80; WORD]);
     let read = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u128::from_le_bytes(*word));
     let quarter = u128::from(u32::from_le_bytes(key));
@@ -88,4 +94,3 @@ fn move_word<const LOOK: bool>(bytes: &mut [u8], from: usize, to: usize, length:
     bytes[to..to + WORD].copy_from_slice(&word.to_le_bytes());
     LOOK && plain & HIGH_BITS == 0
 }
-
