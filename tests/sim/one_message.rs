@@ -37,7 +37,7 @@ fn alice_says_hi_to_bob() {
     become_durable(&mut world);
     come_down(&mut world, alice, bob);
     be_read(&mut world, alice, bob);
-    assert!(world.edge.reasons.is_empty() && !world.core.dropped);
+    assert!(world.gates[0].edge.reasons.is_empty() && !world.core.dropped);
 }
 
 /// Steps 1 to 8: from the client to the shard's call of logic.
@@ -51,7 +51,7 @@ fn go_up(world: &mut World, alice: usize) {
     // 3 to 5: the gateway reads, cuts and forwards; one Uplink carries the packet as it came.
     world.read_client(alice);
     assert!(world.people[alice].up.is_empty());
-    let (kind, body) = only_frame(&world.edge.frames[0]);
+    let (kind, body) = only_frame(&world.gates[0].edge.frames[0]);
     let FromGateway::Uplink { conn, packet } = FromGateway::decode(kind, body).unwrap() else {
         panic!("an uplink")
     };
@@ -59,7 +59,7 @@ fn go_up(world: &mut World, alice: usize) {
     assert_eq!((conn.gateway(), Some(conn.index())), (1, world.people[alice].index));
 
     // 6 to 8: the shard finds the session, looks at the outside and puts it in order; one Request is on its way, one call is open.
-    world.read_gateway();
+    world.read_gateway(0);
     assert_eq!(world.shard.calls(), 1);
     let (kind, body) = only_frame(&world.core.logic);
     let FromState::Request { uid, device, packet, .. } = FromState::decode(kind, body).unwrap() else {
@@ -102,8 +102,8 @@ fn come_down(world: &mut World, alice: usize, bob: usize) {
     // 14: the shard numbers and addresses; no call is open.
     world.read_logic();
     assert_eq!(world.shard.calls(), 0);
-    let first = rpc::next(&world.core.gateway, 0).unwrap().unwrap();
-    let body = &world.core.gateway[first.body];
+    let first = rpc::next(&world.core.gateways[0], 0).unwrap().unwrap();
+    let body = &world.core.gateways[0][first.body];
     let Downlink::Downlink { targets, shared } = Downlink::decode(first.kind, body).unwrap() else {
         panic!("a downlink")
     };
@@ -112,10 +112,10 @@ fn come_down(world: &mut World, alice: usize, bob: usize) {
     assert_eq!(decode_server(Codec::Proto, &[&[0x08, 1], shared].concat()).unwrap().push_seq, 1);
 
     // 15: the gateway writes: a TCP frame for bob, a text message for alice.
-    world.read_state();
-    let for_bob = &world.edge.sent[&world.people[bob].index.unwrap()];
+    world.read_state(0);
+    let for_bob = &world.gates[0].edge.sent[&world.people[bob].index.unwrap()];
     assert_eq!(for_bob.len(), 4 + u32::from_be_bytes(*for_bob.first_chunk().unwrap()) as usize);
-    let for_alice = &world.edge.sent[&world.people[alice].index.unwrap()];
+    let for_alice = &world.gates[0].edge.sent[&world.people[alice].index.unwrap()];
     assert_eq!(for_alice[0], 0x81);
     assert!(
         for_alice[2..].starts_with(br#"{"clientId":"1","submitOk":{"#)

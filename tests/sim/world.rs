@@ -1,4 +1,4 @@
-//! The simulated cluster: one gateway reactor, one state shard, one logic server with its store in memory, and people. Owns the wires between them: bytes move
+//! The simulated cluster: two gateways of one reactor each, one state shard, one logic server with its store in memory, and people. Owns the wires between them: bytes move
 //! only when a test says so ([`World::read_client`] and its kin), or until nothing moves any more ([`World::settle`]).
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -24,26 +24,38 @@ use state::{GatewayLink, Shard};
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes ...";
 const AUDIENCE: &str = "holdfast";
-const LINK: GatewayLink = GatewayLink(1);
+/// Gateways.
+pub(crate) const GATES: usize = 2;
 /// Where everybody comes from.
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
 /// Everything.
 pub(crate) struct World {
     pub(crate) now: Now,
-    pub(crate) gateway: Gateway,
-    pub(crate) edge: Edge,
+    pub(crate) gates: [Gate; GATES],
     pub(crate) shard: Shard,
     pub(crate) core: Core,
     pub(crate) logic: Logic<MemoryStore>,
     /// Frames from logic that the shard has not read.
     pub(crate) from_logic: Vec<u8>,
     pub(crate) people: Vec<Person>,
+    /// What the shards counted: that are gone, and the one that is there.
+    counted: Vec<state::Counts>,
+    /// Pushes that a session keeps.
+    in_flight_max: u32,
     logic_link: LinkId,
     boots: u64,
 }
 
-/// What the gateway wants done.
+/// A gateway, and what is around it.
+pub(crate) struct Gate {
+    pub(crate) machine: Gateway,
+    pub(crate) edge: Edge,
+    /// Whether its link to the shard stands.
+    pub(crate) linked: bool,
+}
+
+/// What a gateway wants done.
 #[derive(Default)]
 pub(crate) struct Edge {
     consumed: usize,
@@ -62,8 +74,8 @@ pub(crate) struct Edge {
 /// What the shard wants done.
 #[derive(Default)]
 pub(crate) struct Core {
-    /// Frames for the gateway that it has not read.
-    pub(crate) gateway: Vec<u8>,
+    /// Frames for each gateway that it has not read.
+    pub(crate) gateways: [Vec<u8>; GATES],
     /// Frames for logic that it has not read.
     pub(crate) logic: Vec<u8>,
     pub(crate) dropped: bool,
@@ -79,8 +91,14 @@ pub(crate) struct Person {
     device: DeviceId,
     uid: Uid,
     transport: Transport,
-    /// Its connection at the gateway.
+    /// Which gateway it dials next.
+    pub(crate) home: usize,
+    /// Which gateway it dialed last.
+    gate: usize,
+    /// Its connection there.
     pub(crate) index: Option<u32>,
+    /// It reads nothing, and the gateway has noticed.
+    pub(crate) stalled: bool,
     /// Bytes that the gateway has not consumed.
     pub(crate) up: Vec<u8>,
     /// Bytes that the wire has not consumed.
@@ -90,20 +108,26 @@ pub(crate) struct Person {
 impl World {
     /// A cluster whose links are up.
     pub(crate) fn new() -> Self {
+        Self::with(proto::limits::IN_FLIGHT_MAX)
+    }
+
+    /// One whose sessions keep so many pushes.
+    pub(crate) fn with(in_flight_max: u32) -> Self {
         let mut world = Self {
             now: Now { mono_ms: 1_000, unix_ms: 1_800_000_000_000 },
-            gateway: new_gateway(),
-            edge: Edge::default(),
-            shard: new_shard(1),
+            gates: std::array::from_fn(|gate| Gate::new(gate, 1)),
+            shard: new_shard(1, in_flight_max),
             core: Core::default(),
             logic: Logic::new(MemoryStore::default()),
             from_logic: Vec::new(),
             people: Vec::new(),
+            counted: Vec::new(),
+            in_flight_max,
             logic_link: LinkId(0),
             boots: 1,
         };
         world.connect_logic();
-        world.connect_gateway();
+        (0..GATES).for_each(|gate| world.connect_gateway(gate));
         world.settle();
         world
     }
@@ -120,7 +144,10 @@ impl World {
             device: device.parse().unwrap(),
             uid,
             transport,
+            home: 0,
+            gate: 0,
             index: None,
+            stalled: false,
             up: Vec::new(),
             down: Vec::new(),
         };
@@ -150,22 +177,26 @@ impl World {
 
     /// The gateway reads what a client has written.
     pub(crate) fn read_client(&mut self, person: usize) -> bool {
-        let Person { index: Some(index), up, .. } = &mut self.people[person] else { return false };
-        if up.is_empty() || self.gateway.appetite(*index) == 0 {
+        let Person { index: Some(index), gate, up, .. } = &mut self.people[person] else { return false };
+        let gate = &mut self.gates[*gate];
+        if up.is_empty() || gate.machine.appetite(*index) == 0 {
             return false;
         }
-        let input = gateway::Input::Received { index: *index, bytes: up };
-        self.gateway.handle(self.now, input, &mut self.edge).unwrap();
-        let consumed = std::mem::take(&mut self.edge.consumed);
+        gate.handle(self.now, gateway::Input::Received { index: *index, bytes: up });
+        let consumed = std::mem::take(&mut gate.edge.consumed);
         up.drain(..consumed);
         consumed > 0
     }
 
-    /// The shard reads what the gateway has written.
-    pub(crate) fn read_gateway(&mut self) -> bool {
-        let frames = self.edge.frames.first_mut().map(std::mem::take).unwrap_or_default();
+    /// The shard reads what a gateway has written.
+    pub(crate) fn read_gateway(&mut self, gate: usize) -> bool {
+        if !self.gates[gate].linked {
+            return false;
+        }
+        let frames = self.gates[gate].edge.frames.first_mut().map(std::mem::take).unwrap_or_default();
+        let link = link_of(gate);
         for_each_frame(&frames, |kind, body| {
-            self.shard.handle(self.now, state::Input::FromGateway { link: LINK, kind, body }, &mut self.core);
+            self.shard.handle(self.now, state::Input::FromGateway { link, kind, body }, &mut self.core);
         })
     }
 
@@ -218,23 +249,25 @@ impl World {
         })
     }
 
-    /// The gateway reads what the shard has written.
-    pub(crate) fn read_state(&mut self) -> bool {
-        let frames = std::mem::take(&mut self.core.gateway);
+    /// A gateway reads what the shard has written.
+    pub(crate) fn read_state(&mut self, gate: usize) -> bool {
+        let frames = std::mem::take(&mut self.core.gateways[gate]);
         for_each_frame(&frames, |kind, body| {
-            let input = gateway::Input::FromState { shard: 0, kind, body };
-            self.gateway.handle(self.now, input, &mut self.edge).unwrap();
+            self.gates[gate].handle(self.now, gateway::Input::FromState { shard: 0, kind, body });
         })
     }
 
     /// A client reads what the gateway has sent to it.
     pub(crate) fn read_edge(&mut self, person: usize) -> bool {
         let now = self.now;
-        let Person { index: Some(index), down, up, wire, .. } = &mut self.people[person] else {
+        let Person { index: Some(index), gate, down, up, wire, stalled: false, .. } =
+            &mut self.people[person]
+        else {
             return false;
         };
-        let sent = self.edge.sent.remove(index).unwrap_or_default();
-        let over = self.edge.finished.contains(index) || self.edge.closed.contains(index);
+        let edge = &mut self.gates[*gate].edge;
+        let sent = edge.sent.remove(index).unwrap_or_default();
+        let over = edge.finished.contains(index) || edge.closed.contains(index);
         if sent.is_empty() && !over {
             return false;
         }
@@ -265,11 +298,10 @@ impl World {
             for person in 0..self.people.len() {
                 moved |= self.run_client(person) | self.read_client(person);
             }
-            moved |= self.read_gateway()
-                | self.read_shard()
-                | self.commit()
-                | self.read_logic()
-                | self.read_state();
+            for gate in 0..GATES {
+                moved |= self.read_gateway(gate) | self.read_state(gate);
+            }
+            moved |= self.read_shard() | self.commit() | self.read_logic();
             for person in 0..self.people.len() {
                 moved |= self.read_edge(person);
             }
@@ -289,8 +321,15 @@ impl World {
             person.machine.expire(self.now, &mut out);
             person.take(out);
         }
-        self.gateway.expire(self.now, &mut self.edge);
+        for gate in &mut self.gates {
+            gate.machine.expire(self.now, &mut gate.edge);
+        }
         self.shard.expire(self.now, &mut self.core);
+    }
+
+    /// The sum of something that shards have counted.
+    pub(crate) fn count(&self, of: impl Fn(&state::Counts) -> u64) -> u64 {
+        self.counted.iter().chain([self.shard.counts()]).map(of).sum()
     }
 
     // ---- Faults ----
@@ -303,15 +342,60 @@ impl World {
         }
     }
 
-    /// The state server is killed and started again, empty.
-    pub(crate) fn kill_state(&mut self) {
+    /// The state server is killed and started again, empty, or with what it has written down.
+    pub(crate) fn kill_state(&mut self, journal: bool) {
         self.boots += 1;
-        self.shard = new_shard(self.boots);
+        let durable: Vec<_> = self.shard.durable().filter(|_| journal).collect();
+        self.counted.push(*self.shard.counts());
+        self.shard = new_shard(self.boots, self.in_flight_max);
+        for durable in durable {
+            assert!(self.shard.restore(self.now, durable));
+        }
         self.core = Core::default();
         self.from_logic.clear();
-        self.gateway.handle(self.now, gateway::Input::Disconnected { shard: 0 }, &mut self.edge).unwrap();
+        for gate in 0..GATES {
+            if std::mem::take(&mut self.gates[gate].linked) {
+                self.gates[gate].handle(self.now, gateway::Input::Disconnected { shard: 0 });
+                self.connect_gateway(gate);
+            }
+        }
         self.connect_logic();
-        self.connect_gateway();
+    }
+
+    /// A gateway is killed and started again; its clients notice at once.
+    pub(crate) fn kill_gateway(&mut self, gate: usize) {
+        self.boots += 1;
+        let linked = self.gates[gate].linked;
+        for person in 0..self.people.len() {
+            if self.people[person].gate == gate && self.people[person].index.is_some() {
+                self.drop_connection(person);
+                self.people[person].tell(self.now, client::Input::Disconnected);
+            }
+        }
+        if linked {
+            self.shard.handle(self.now, state::Input::GatewayDown(link_of(gate)), &mut self.core);
+        }
+        self.core.gateways[gate].clear();
+        self.gates[gate] = Gate::new(gate, self.boots);
+        self.connect_gateway(gate);
+    }
+
+    /// A client reads nothing more, and its gateway notices; or it reads on.
+    pub(crate) fn toggle_reader(&mut self, person: usize) {
+        let Person { index: Some(index), gate, stalled, .. } = &mut self.people[person] else { return };
+        *stalled = !*stalled;
+        let gate = &mut self.gates[*gate];
+        if !gate.edge.closed.contains(index) {
+            let (index, stalled) = (*index, *stalled);
+            let input =
+                if stalled { gateway::Input::Blocked { index } } else { gateway::Input::Drained { index } };
+            gate.handle(self.now, input);
+        }
+    }
+
+    /// The clock on the wall is set.
+    pub(crate) fn set_wall_clock(&mut self, unix_ms: u64) {
+        self.now.unix_ms = unix_ms;
     }
 
     /// Logic is killed in the middle of whatever it does, and started again on what its store kept.
@@ -333,12 +417,13 @@ impl World {
         self.connect_logic();
     }
 
-    /// The link between gateway and state breaks and comes back.
-    pub(crate) fn cut_state(&mut self) {
-        self.gateway.handle(self.now, gateway::Input::Disconnected { shard: 0 }, &mut self.edge).unwrap();
-        self.shard.handle(self.now, state::Input::GatewayDown(LINK), &mut self.core);
-        self.core.gateway.clear();
-        self.connect_gateway();
+    /// The link between a gateway and state breaks.
+    pub(crate) fn cut_state(&mut self, gate: usize) {
+        if std::mem::take(&mut self.gates[gate].linked) {
+            self.gates[gate].handle(self.now, gateway::Input::Disconnected { shard: 0 });
+            self.shard.handle(self.now, state::Input::GatewayDown(link_of(gate)), &mut self.core);
+            self.core.gateways[gate].clear();
+        }
     }
 
     fn connect_logic(&mut self) {
@@ -346,10 +431,12 @@ impl World {
         self.shard.handle(self.now, state::Input::LogicUp, &mut self.core);
     }
 
-    fn connect_gateway(&mut self) {
-        self.edge.frames.iter_mut().for_each(Vec::clear);
-        self.shard.handle(self.now, state::Input::GatewayUp(LINK), &mut self.core);
-        self.gateway.handle(self.now, gateway::Input::Connected { shard: 0 }, &mut self.edge).unwrap();
+    /// The link between a gateway and state is there (again).
+    pub(crate) fn connect_gateway(&mut self, gate: usize) {
+        if !std::mem::replace(&mut self.gates[gate].linked, true) {
+            self.shard.handle(self.now, state::Input::GatewayUp(link_of(gate)), &mut self.core);
+            self.gates[gate].handle(self.now, gateway::Input::Connected { shard: 0 });
+        }
     }
 
     fn carry_out(&mut self, person: usize, wanted: client::Output) {
@@ -357,18 +444,20 @@ impl World {
         match wanted {
             client::Output::Dial => {
                 let peer = SocketAddr::from(PEER);
-                let (index, _) = self.gateway.accept(now, peer, Door::Clients, &mut self.edge).unwrap();
+                let home = self.people[person].home;
+                let gate = &mut self.gates[home];
+                let (index, _) = gate.machine.accept(now, peer, Door::Clients, &mut gate.edge).unwrap();
                 // Whoever had it before reads to the end of a socket of their own.
-                if let Some(before) = self.people.iter().position(|person| person.index == Some(index)) {
+                let has = |person: &Person| person.gate == home && person.index == Some(index);
+                if let Some(before) = self.people.iter().position(has) {
+                    self.people[before].stalled = false;
                     self.read_edge(before);
                 }
                 // What it left unread went with its socket.
-                self.edge.closed.remove(&index);
-                self.edge.finished.remove(&index);
-                self.edge.sent.remove(&index);
+                self.gates[home].edge.forget(index);
                 let person = &mut self.people[person];
-                (person.index, person.wire) =
-                    (Some(index), Wire::new(person.transport, u64::from(index) + 1));
+                (person.gate, person.index, person.stalled) = (home, Some(index), false);
+                person.wire = Wire::new(person.transport, u64::from(index) + 1);
                 let (mut up, mut received) = (Vec::new(), Vec::new());
                 person.wire.start(&"ws://example.com/".parse().unwrap(), &mut up, &mut received);
                 person.up = up;
@@ -396,18 +485,46 @@ impl World {
     }
 
     fn hang_up(&mut self, person: usize) {
+        let Some((gate, index)) = self.drop_connection(person) else { return };
+        let gate = &mut self.gates[gate];
+        gate.edge.sent.remove(&index);
+        gate.edge.finished.remove(&index);
+        if !gate.edge.closed.contains(&index) {
+            gate.handle(self.now, gateway::Input::Gone { index, reason: CloseReason::PeerReset });
+        }
+    }
+
+    /// A client forgets its connection: which that was.
+    fn drop_connection(&mut self, person: usize) -> Option<(usize, u32)> {
         let person = &mut self.people[person];
         person.up.clear();
         person.down.clear();
-        if let Some(index) = person.index.take() {
-            self.edge.sent.remove(&index);
-            self.edge.finished.remove(&index);
-            if !self.edge.closed.contains(&index) {
-                let gone = gateway::Input::Gone { index, reason: CloseReason::PeerReset };
-                self.gateway.handle(self.now, gone, &mut self.edge).unwrap();
-            }
-        }
+        person.stalled = false;
+        person.index.take().map(|index| (person.gate, index))
     }
+}
+
+impl Gate {
+    fn new(gate: usize, boot_epoch: u64) -> Self {
+        Self { machine: new_gateway(gate as u16 + 1, boot_epoch), edge: Edge::default(), linked: false }
+    }
+
+    fn handle(&mut self, now: Now, input: gateway::Input<'_>) {
+        self.machine.handle(now, input, &mut self.edge).unwrap();
+    }
+}
+
+impl Edge {
+    /// A socket is another's from now on.
+    fn forget(&mut self, index: u32) {
+        self.closed.remove(&index);
+        self.finished.remove(&index);
+        self.sent.remove(&index);
+    }
+}
+
+fn link_of(gate: usize) -> GatewayLink {
+    GatewayLink(gate as u32 + 1)
 }
 
 impl Person {
@@ -429,24 +546,24 @@ impl Person {
     }
 }
 
-fn new_gateway() -> Gateway {
+fn new_gateway(gateway: u16, boot_epoch: u64) -> Gateway {
     Gateway::new(gateway::Settings {
         mode: Mode::Relay,
         limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         deflate: false,
-        gateway: 1,
+        gateway,
         reactor: 0,
-        boot_epoch: 1,
+        boot_epoch,
         tunables: Arc::default(),
         bounds: Bounds::default(),
     })
 }
 
-fn new_shard(boot_epoch: u64) -> Shard {
+fn new_shard(boot_epoch: u64, in_flight_max: u32) -> Shard {
     let spec = state::token::KeySpec::parse("test:HS256:base64:YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcyAuLi4=")
         .unwrap();
     let keys = Keys::new(AUDIENCE, vec![spec.key(b"").unwrap()]);
-    Shard::new(state::Settings { boot_epoch, ..state::Settings::new(keys) })
+    Shard::new(state::Settings { boot_epoch, in_flight_max, ..state::Settings::new(keys) })
 }
 
 fn for_each_frame(bytes: &[u8], mut take: impl FnMut(u8, &[u8])) -> bool {
@@ -497,8 +614,8 @@ impl gateway::Output for Edge {
 }
 
 impl state::Output for Core {
-    fn gateway(&mut self, _: GatewayLink) -> &mut Vec<u8> {
-        &mut self.gateway
+    fn gateway(&mut self, link: GatewayLink) -> &mut Vec<u8> {
+        &mut self.gateways[link.0 as usize - 1]
     }
     fn logic(&mut self) -> &mut Vec<u8> {
         &mut self.logic
