@@ -66,6 +66,8 @@ pub enum Output {
     Send(ClientPacket),
     /// Close the connection, after what was sent before.
     Hangup,
+    /// The next [`Output::Dial`], and no later one, goes to this host:port, by the same protocol.
+    Moved(String),
     /// Tell the app.
     Event(Event),
 }

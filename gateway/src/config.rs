@@ -92,6 +92,8 @@ settings::settings! {
         deflate: bool = false,
         /// When the gateway is stopped its clients are let go evenly over this time, so that they do not all come back at once.
         @live drain: Duration ["0s"..="1h"] = Duration::from_secs(2),
+        /// Where clients are then told to come back to, as host:port; nothing said: where they came from.
+        @live drain_to: String = "",
     }
     check check
 }
@@ -100,6 +102,11 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     if config.mode == Mode::Relay && config.message_bytes.0 > limits::PACKET_BYTES_MAX {
         wrong.push(("message_bytes", "is over 64KiB, which only mode = \"echo\" may take".into()));
+    }
+    let has_port =
+        |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if !config.drain_to.is_empty() && !has_port(&config.drain_to) {
+        wrong.push(("drain_to", "is no address (expected host:port)".into()));
     }
     if config.proxy_listen.is_some() && config.proxy_from.is_empty() {
         wrong.push(("proxy_from", "is empty, though proxy_listen takes connections from nobody else".into()));

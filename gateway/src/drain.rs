@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use proto::close::CloseReason;
+use proto::limits::MOVE_SPREAD;
+use proto::packet::{ServerBody, ServerPacket, encode_server};
 use proto::time::Now;
 
 use crate::Output;
-use crate::machine::Gateway;
+use crate::machine::{Gateway, Mode, send};
+use crate::table::Stage;
 
 /// A drain that is under way.
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +49,27 @@ impl Gateway {
         let due = drain.due(now);
         while drain.gone < due && (drain.cursor as usize) < self.table.capacity() {
             if self.table.get(drain.cursor).is_some() {
-                self.end(now, drain.cursor, CloseReason::GoingAway, out);
+                self.let_go(now, drain.cursor, drain.gone, out);
                 drain.gone += 1;
             }
             drain.cursor += 1;
         }
         self.drain = Some(drain).filter(|drain| (drain.cursor as usize) < self.table.capacity());
+    }
+
+    /// Tells a client that has logged in to move, and gives it a moment to go by itself; ends others at once.
+    fn let_go(&mut self, now: Now, index: u32, number: u64, out: &mut impl Output) {
+        let Some(conn) = self.table.get(index) else { return };
+        if conn.stage != Stage::Open || self.mode == Mode::Echo {
+            return self.end(now, index, CloseReason::GoingAway, out);
+        }
+        // Steps by the golden ratio fill the time evenly, however many take them (Knuth, volume 3, section 6.4).
+        let share = number.wrapping_mul(0x9E37_79B9) & 0xFFFF_FFFF;
+        let after_ms = (share * MOVE_SPREAD.as_millis() as u64) >> 32;
+        let body = ServerBody::Move { address: self.tunables.drain_to.clone(), after_ms: after_ms as u32 };
+        let mut packet = Vec::new();
+        encode_server(conn.codec, ServerPacket::plain(body), &mut packet);
+        send(conn, index, &[&packet, b""], out);
+        self.moves.push(now, index, conn.generation);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::close::CloseReason;
-use proto::limits::CLIENT_OUT_BYTES_MAX;
+use proto::limits::{CLIENT_OUT_BYTES_MAX, MOVE_GRACE};
 use proto::link::{self, FromState};
 use proto::packet::Codec;
 use proto::time::Now;
@@ -116,6 +116,8 @@ pub struct Gateway {
     /// There if sources are limited.
     pub(crate) sources: Option<Box<Sources>>,
     pub(crate) stalls: Stalls,
+    /// Connections that were told to move, oldest first.
+    pub(crate) moves: Fifo,
     /// Connections that are closing, oldest first.
     closings: Fifo,
 }
@@ -139,6 +141,7 @@ impl Gateway {
             tunables: settings.tunables,
             handshakes: Handshakes::new(bounds.handshakes),
             sources: Sources::new(&bounds.sources, bounds.reactors),
+            moves: Fifo::default(),
             closings: Fifo::default(),
         }
     }
@@ -256,6 +259,11 @@ impl Gateway {
                 self.release(index, out);
             }
         }
+        while let Some(Since { index, generation, .. }) = self.moves.due(now, MOVE_GRACE) {
+            if self.table.get(index).is_some_and(|conn| conn.generation == generation) {
+                self.end(now, index, CloseReason::GoingAway, out);
+            }
+        }
         while let Some(index) = self.stalls.overdue(now) {
             self.gone(index, CloseReason::SlowReader, out);
         }
@@ -267,6 +275,7 @@ impl Gateway {
     pub fn next_deadline(&self) -> Option<u64> {
         let deadlines = [
             self.handshakes.next_deadline(self.tunables.handshake_deadline),
+            self.moves.next_deadline(MOVE_GRACE),
             self.closings.next_deadline(LINGER),
             self.stalls.next_deadline(),
             self.drain.map(|drain| drain.next_deadline()),

@@ -1,6 +1,7 @@
 //! The gateway machine alone: bytes of clients and frames of shards in, bytes and frames out.
 
 mod compressed;
+mod drain;
 mod floods;
 mod operator;
 mod proxied;
@@ -127,11 +128,6 @@ impl World {
 
     fn tell(&mut self, input: Input<'_>) {
         self.machine.handle(self.now, input, &mut self.done).unwrap();
-    }
-
-    fn drain(&mut self, drain: Duration) {
-        self.tell(Input::Reload(Arc::new(Tunables { drain, ..Tunables::default() })));
-        self.tell(Input::Drain);
     }
 
     fn hear(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -519,31 +515,6 @@ fn life_is_reported_once_a_second_and_only_if_there_was_any() {
     world.now.mono_ms = world.machine.next_deadline().unwrap();
     world.machine.expire(world.now, &mut world.done);
     assert_eq!(world.frames(), ["alive [0]"]);
-}
-
-#[test]
-fn a_drain_says_goodbye_to_everyone_evenly_over_its_time() {
-    let mut world = World::linked();
-    let alice = world.alice();
-    let silent: Vec<u32> = (0..3).map(|_| world.accept()).collect();
-    world.machine.expire(world.now, &mut world.done);
-    world.drain(Duration::from_secs(4));
-    assert_eq!((world.done.finished.len(), world.machine.next_deadline()), (0, Some(1000)));
-    for second in 1..=4 {
-        world.now.mono_ms = second * 1000;
-        world.machine.expire(world.now, &mut world.done);
-        assert_eq!(world.done.finished.len() as u64, second);
-    }
-    assert_eq!(world.sent(alice), close_frame(CloseReason::GoingAway));
-    assert_eq!(world.done.finished, [&[alice], &silent[..]].concat());
-}
-
-#[test]
-fn a_drain_without_time_says_goodbye_at_once() {
-    let mut world = World::linked();
-    let all = [world.alice(), world.accept()];
-    world.drain(Duration::ZERO);
-    assert_eq!(world.done.finished, all);
 }
 
 fn echo_upgrade() -> Vec<u8> {

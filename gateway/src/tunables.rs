@@ -21,6 +21,8 @@ pub struct Tunables {
     pub stall_deadline: Duration,
     /// The time over which clients are let go when the gateway stops. A drain under way keeps its own.
     pub drain: Duration,
+    /// Where they are told to come back to; empty: where they came from.
+    pub drain_to: String,
 }
 
 impl Tunables {
@@ -38,6 +40,7 @@ impl Default for Tunables {
             handshake_deadline: limits::HANDSHAKE_DEADLINE,
             stall_deadline: limits::STALL_DEADLINE,
             drain: Duration::ZERO,
+            drain_to: String::new(),
         }
     }
 }
@@ -54,6 +57,7 @@ impl From<&Config> for Tunables {
             handshake_deadline: config.handshake_deadline,
             stall_deadline: config.stall_deadline,
             drain: config.drain,
+            drain_to: config.drain_to.clone(),
         }
     }
 }

@@ -231,6 +231,8 @@ impl<'a> Fleet<'a> {
                 }
                 Output::Send(packet) => self.send(number, packet),
                 Output::Hangup => self.hang_up(number),
+                // A fleet has no other edge than the one that it was given.
+                Output::Moved(_) => {}
                 Output::Event(event) => self.events.push((number, event)),
             }
         }

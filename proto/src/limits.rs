@@ -110,6 +110,10 @@ pub const ALIVE_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub const DEFLATED_BYTES_MIN: usize = 512;
 /// What compressed messages in one read of a client may come to before the rest of that read is put off: as much as a plain read.
 pub const INFLATED_BYTES_PER_READ: usize = 256 * 1024;
+/// From telling a client to move to closing its connection.
+pub const MOVE_GRACE: Duration = Duration::from_secs(1);
+/// Clients that are told to move are told to wait for up to so long, each for another time: a drain without a duration would otherwise send them all back at once.
+pub const MOVE_SPREAD: Duration = Duration::from_secs(1);
 /// Places of a reactor's table that are looked at in one turn for an operator's question: a system call each at most, half a millisecond in all.
 pub const CONNECTIONS_SCANNED: u32 = 1024;
 /// Accepted connections in one turn of a reactor.

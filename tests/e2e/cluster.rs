@@ -60,6 +60,16 @@ impl Cluster {
         self.gateway.address("listen")
     }
 
+    /// Starts one more gateway, with these settings on top.
+    pub(crate) fn another_gateway(&self, more: &[(&'static str, &str)]) -> Server {
+        let mut settings = self.gateway.settings.clone();
+        settings.retain(|(name, _)| *name != "listen" && *name != "admin");
+        let any = SocketAddr::from((own_address(), 0)).to_string();
+        settings.extend([("listen", any.clone()), ("admin", any)]);
+        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Server::start("gateway", settings)
+    }
+
     /// A folder for a test's own files.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -126,6 +136,16 @@ impl Server {
     /// Waits until it has said something: the line.
     pub(crate) fn has_said(&self, something: &str) -> String {
         self.process.program.has_said(something)
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it has ended: its exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.process.exit_code()
     }
 
     /// All it has said.

@@ -480,6 +480,7 @@ impl World {
                 person.wire.send(packet, &mut person.up);
             }
             client::Output::Hangup => self.hang_up(person),
+            client::Output::Moved(_) => {}
             client::Output::Event(event) => self.people[person].events.push(event),
         }
     }

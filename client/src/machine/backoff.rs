@@ -28,6 +28,11 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         self.random.next() % (ceiling + 1)
     }
+
+    /// A wait that no failure asks for, only so that not all come at once: random in `[0, base]`.
+    pub(crate) fn jitter(&mut self, terms: &Terms) -> u64 {
+        self.random.next() % (u64::from(terms.reconnect_base_ms) + 1)
+    }
 }
 
 #[cfg(test)]

@@ -218,6 +218,7 @@ impl Machine {
             ServerBody::Push(message) => self.arrived(now, message, out),
             ServerBody::Refused(refused) => self.refused(now, packet.client_id, refused, out),
             ServerBody::Kicked { reason, text } => self.kicked(reason, text, out),
+            ServerBody::Move { address, after_ms } => self.moved(now, address, after_ms, out),
         }
     }
 
@@ -365,6 +366,22 @@ impl Machine {
             reason => StopReason::Kicked(reason),
         };
         self.stop(stopped, out);
+    }
+
+    /// The gateway goes away. That is no failure: the back-off does not grow, and commands without an answer are sent again where the client comes back.
+    fn moved(&mut self, now: Now, address: String, after_ms: u32, out: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            return;
+        }
+        if !address.is_empty() {
+            out.push(Output::Moved(address));
+        }
+        out.push(Output::Hangup);
+        self.submits.offline();
+        let after_ms = after_ms.min(self.terms.reconnect_max_ms);
+        let retry_ms = u64::from(after_ms) + self.backoff.jitter(&self.terms);
+        self.phase = Phase::Waiting { until_ms: now.mono_ms + retry_ms };
+        out.push(Output::Event(Event::Offline { retry_ms }));
     }
 
     fn logout(&mut self, now: Now, out: &mut Vec<Output>) {

@@ -178,6 +178,31 @@ fn a_login_without_an_answer_is_given_up() {
 }
 
 #[test]
+fn a_client_that_is_told_to_move_comes_back_elsewhere_in_time_and_loses_nothing() {
+    let mut fixture = Fixture::online();
+    fixture.give(say(1));
+    let moved = ServerBody::Move { address: "other:7400".into(), after_ms: 500 };
+    let out = fixture.packet(0, moved);
+    let [Output::Moved(address), Output::Hangup, Output::Event(Event::Offline { retry_ms })] = &out[..]
+    else {
+        panic!("{out:?}")
+    };
+    assert_eq!(address, "other:7400");
+    assert!((500..=700).contains(retry_ms), "{retry_ms}");
+    assert_eq!(fixture.wait(), [Output::Dial]);
+    fixture.give(Input::Connected);
+    let out = fixture.packet(0, login_ok());
+    assert!(matches!(&out[1], Output::Send(packet) if packet.client_id == 1), "it is sent again: {out:?}");
+    let nowhere = ServerBody::Move { address: String::new(), after_ms: u32::MAX };
+    let out = fixture.packet(0, nowhere);
+    let [Output::Hangup, Output::Event(Event::Offline { retry_ms })] = &out[..] else { panic!("{out:?}") };
+    assert!(
+        *retry_ms <= 31_000,
+        "no server's word keeps it away for longer than the back-off would: {retry_ms}"
+    );
+}
+
+#[test]
 fn a_client_that_is_kicked_stops_and_says_why() {
     let kicked = |reason| ServerBody::Kicked { reason, text: String::new() };
     let mut fixture = Fixture::online();

@@ -38,7 +38,12 @@ pub(super) struct App {
 #[derive(Debug)]
 pub(super) struct Worker {
     login: Login,
+    /// Home: where it dials unless it was told to move.
     address: Address,
+    /// Where the next attempt goes instead.
+    moved_to: Option<Address>,
+    /// Where the connection goes that is open or opening.
+    dialed_to: Address,
     transport: Transport,
     app: App,
     inbox: Receiver<Request>,
@@ -72,7 +77,9 @@ impl Worker {
         let machine = Machine::new(login.uid.clone(), seed());
         let worker = Self {
             login,
+            dialed_to: address.clone(),
             address,
+            moved_to: None,
             transport,
             app,
             inbox,
@@ -170,7 +177,7 @@ impl Worker {
     fn start(&mut self) {
         let Some(wire) = &mut self.wire else { return };
         self.started = true;
-        wire.start(&self.address, &mut self.bytes, &mut self.received);
+        wire.start(&self.dialed_to, &mut self.bytes, &mut self.received);
         self.push_bytes();
         self.take_received();
     }
@@ -185,7 +192,7 @@ impl Worker {
         if let Err(error) = result
             && token == self.token()
         {
-            tracing::warn!(%error, address = %self.address, "the server broke the protocol");
+            tracing::warn!(%error, address = %self.dialed_to, "the server broke the protocol");
             self.disconnect("protocol error");
         }
     }
@@ -228,7 +235,7 @@ impl Worker {
             match output {
                 Output::Dial => {
                     if let Err(error) = self.dial() {
-                        tracing::info!(%error, address = %self.address, "cannot connect");
+                        tracing::info!(%error, address = %self.dialed_to, "cannot connect");
                         undialable = true;
                     }
                 }
@@ -242,6 +249,10 @@ impl Worker {
                 }
                 Output::Send(packet) => self.send(packet),
                 Output::Hangup => self.hang_up(),
+                Output::Moved(authority) => match self.address.moved_to(&authority) {
+                    Ok(address) => self.moved_to = Some(address),
+                    Err(error) => tracing::warn!(%authority, %error, "told to move to what is no address"),
+                },
                 Output::Event(event) => self.tell(event),
             }
         }
@@ -255,7 +266,8 @@ impl Worker {
     fn dial(&mut self) -> io::Result<()> {
         self.dialed += 1;
         // Blocks this thread alone; a name is looked up anew each time, for it may have moved.
-        let addresses: Vec<_> = (self.address.host(), self.address.port()).to_socket_addrs()?.collect();
+        self.dialed_to = self.moved_to.take().unwrap_or_else(|| self.address.clone());
+        let addresses: Vec<_> = (self.dialed_to.host(), self.dialed_to.port()).to_socket_addrs()?.collect();
         let turn = self.dialed.checked_rem(addresses.len()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let stream = TcpStream::connect(addresses[turn])?;
         self.sockets.adopt(SOCKET, stream, self.poller.registry(), self.token())?;
@@ -290,7 +302,7 @@ impl Worker {
 
     fn disconnect(&mut self, why: &str) {
         if self.wire.is_some() {
-            tracing::debug!(why, address = %self.address, "a connection ended");
+            tracing::debug!(why, address = %self.dialed_to, "a connection ended");
             self.hang_up();
             self.give(Input::Disconnected);
         }

@@ -37,6 +37,16 @@ impl Address {
         &self.path
     }
 
+    /// The same at another host and port, given as they stand in a URL.
+    pub fn moved_to(&self, authority: &str) -> Result<Self, AddressError> {
+        let scheme = if self.websocket { "ws" } else { "tcp" };
+        let moved: Self = format!("{scheme}://{authority}").parse()?;
+        if moved.authority() != authority {
+            return Err(AddressError("must be a host and a port"));
+        }
+        Ok(Self { path: self.path.clone(), ..moved })
+    }
+
     /// Host and port as they stand in a URL and in a `Host` header.
     pub fn authority(&self) -> String {
         let Self { host, port, .. } = self;
@@ -117,6 +127,15 @@ mod tests {
             let address: Address = url.parse().unwrap();
             assert_eq!((address.host(), address.port(), address.path()), (host, port, path), "{url}");
             assert_eq!(address.to_string(), again);
+        }
+    }
+
+    #[test]
+    fn an_address_moves_with_its_protocol_and_path() {
+        let address: Address = "ws://edge/a?b=c".parse().unwrap();
+        assert_eq!(address.moved_to("[::1]:7400").unwrap().to_string(), "ws://[::1]:7400/a?b=c");
+        for authority in ["", "edge", "edge:1/other", "user@edge:1", "edge:1?x", "edge:65536"] {
+            assert!(address.moved_to(authority).is_err(), "{authority}");
         }
     }
 

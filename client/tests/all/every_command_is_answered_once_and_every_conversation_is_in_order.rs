@@ -279,6 +279,7 @@ impl World {
                     self.up.clear();
                     self.down.clear();
                 }
+                Output::Moved(_) => {}
                 Output::Event(event) => self.note(event),
             }
         }

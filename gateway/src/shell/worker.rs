@@ -33,7 +33,7 @@ const READS_PER_TURN: u32 = 4;
 const LINK_READS_PER_TURN: u32 = 16;
 
 /// How long the last of the clients that are asked to go may take.
-const LEAVING: Duration = Duration::from_secs(3);
+const LEAVING: Duration = Duration::from_secs(4);
 
 // Tokens: a connection's is its index and generation; those of other sources begin above.
 const LISTENERS: usize = 1 << 40;

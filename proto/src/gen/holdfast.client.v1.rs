@@ -40,7 +40,7 @@ pub struct ServerPacket {
     /// The client_id of the command that this packet answers; 0 if it answers none.
     #[prost(uint64, tag = "2")]
     pub client_id: u64,
-    #[prost(oneof = "server_packet::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "server_packet::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     pub body: ::core::option::Option<server_packet::Body>,
 }
 /// Nested message and enum types in `ServerPacket`.
@@ -69,6 +69,8 @@ pub mod server_packet {
         Kicked(super::Kicked),
         #[prost(message, tag = "13")]
         Resync(super::Resync),
+        #[prost(message, tag = "14")]
+        Move(super::Move),
     }
 }
 /// Proof of life, both ways. A client sends it when it has sent nothing else for LoginOk.heartbeat_interval_ms.
@@ -343,6 +345,17 @@ pub struct Kicked {
     pub reason: i32,
     #[prost(string, tag = "2")]
     pub text: ::prost::alloc::string::String,
+}
+/// This gateway goes away: hang up, and come back. The connection is closed a little later in any case.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Move {
+    /// Where to come back to the next time, as host:port; empty: where the client came from. If it cannot be reached there, the client goes where it
+    /// came from.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// Wait for so long first, in milliseconds, and a random time within the base of the reconnect back-off.
+    #[prost(uint32, tag = "2")]
+    pub after_ms: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -1741,6 +1741,117 @@ impl<'de> serde::Deserialize<'de> for Missed {
         deserializer.deserialize_struct("holdfast.client.v1.Missed", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for Move {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.address.is_empty() {
+            len += 1;
+        }
+        if self.after_ms != 0 {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.Move", len)?;
+        if !self.address.is_empty() {
+            struct_ser.serialize_field("address", &self.address)?;
+        }
+        if self.after_ms != 0 {
+            struct_ser.serialize_field("afterMs", &self.after_ms)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Move {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "address",
+            "after_ms",
+            "afterMs",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Address,
+            AfterMs,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "address" => Ok(GeneratedField::Address),
+                            "afterMs" | "after_ms" => Ok(GeneratedField::AfterMs),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Move;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.Move")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Move, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut address__ = None;
+                let mut after_ms__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Address => {
+                            if address__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("address"));
+                            }
+                            address__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::AfterMs => {
+                            if after_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("afterMs"));
+                            }
+                            after_ms__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                    }
+                }
+                Ok(Move {
+                    address: address__.unwrap_or_default(),
+                    after_ms: after_ms__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.Move", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for Pull {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -2978,6 +3089,9 @@ impl serde::Serialize for ServerPacket {
                 server_packet::Body::Resync(v) => {
                     struct_ser.serialize_field("resync", v)?;
                 }
+                server_packet::Body::Move(v) => {
+                    struct_ser.serialize_field("move", v)?;
+                }
             }
         }
         struct_ser.end()
@@ -3010,6 +3124,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             "refused",
             "kicked",
             "resync",
+            "move",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -3027,6 +3142,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             Refused,
             Kicked,
             Resync,
+            Move,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -3061,6 +3177,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                             "refused" => Ok(GeneratedField::Refused),
                             "kicked" => Ok(GeneratedField::Kicked),
                             "resync" => Ok(GeneratedField::Resync),
+                            "move" => Ok(GeneratedField::Move),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -3176,6 +3293,13 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                                 return Err(serde::de::Error::duplicate_field("resync"));
                             }
                             body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::Resync)
+;
+                        }
+                        GeneratedField::Move => {
+                            if body__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("move"));
+                            }
+                            body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::Move)
 ;
                         }
                     }

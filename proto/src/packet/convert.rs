@@ -218,6 +218,7 @@ impl TryFrom<wire::ServerPacket> for ServerPacket {
                 text: kicked.text,
             },
             Wire::Resync(resync) => ServerBody::Resync(resync.try_into()?),
+            Wire::Move(wire::Move { address, after_ms }) => ServerBody::Move { address, after_ms },
         };
         Ok(Self { push_seq: packet.push_seq, client_id: packet.client_id, body })
     }
@@ -430,6 +431,7 @@ impl From<ServerPacket> for wire::ServerPacket {
             }),
             ServerBody::Kicked { reason, text } => Wire::Kicked(wire::Kicked { reason: reason as i32, text }),
             ServerBody::Resync(resync) => Wire::Resync(resync.into()),
+            ServerBody::Move { address, after_ms } => Wire::Move(wire::Move { address, after_ms }),
         };
         Self { push_seq: packet.push_seq, client_id: packet.client_id, body: Some(body) }
     }

@@ -233,6 +233,13 @@ pub enum ServerBody {
     },
     /// Pushes were not kept: pull.
     Resync(Resync),
+    /// This gateway goes away: hang up and come back.
+    Move {
+        /// Where to, as host:port; empty for where the client came from.
+        address: String,
+        /// After so many milliseconds.
+        after_ms: u32,
+    },
 }
 
 /// What the server decides for the client. All times in milliseconds.

@@ -144,6 +144,8 @@ fn any_server_packet() -> impl Strategy<Value = ServerPacket> {
         Just(KickedReason::SignedOut),
     ];
     let kicked = (reason, any::<String>()).prop_map(|(reason, text)| ServerBody::Kicked { reason, text });
+    let moved = (any::<String>(), any::<u32>())
+        .prop_map(|(address, after_ms)| ServerBody::Move { address, after_ms });
     let group_ok = (any_group(), any::<u32>())
         .prop_map(|(conversation, members)| ServerBody::GroupOk { conversation, members });
     let body = prop_oneof![
@@ -158,6 +160,7 @@ fn any_server_packet() -> impl Strategy<Value = ServerPacket> {
         any_message().prop_map(ServerBody::Push),
         any_refused().prop_map(ServerBody::Refused),
         kicked,
+        moved,
     ];
     (any::<u64>(), body).prop_map(|(client_id, body)| ServerPacket { push_seq: 0, client_id, body })
 }

@@ -385,6 +385,7 @@ impl World {
             }
             ServerBody::Kicked { .. } | ServerBody::Heartbeat => {}
             ServerBody::GroupOk { .. } | ServerBody::Pulled(_) => panic!("nobody asked for that"),
+            ServerBody::Move { .. } => panic!("only gateways say that"),
         }
     }
 
