@@ -166,7 +166,8 @@ impl Gateway {
     ) -> Result<(u32, u16), TurnedAway> {
         // Sources first: the flood of one must not use up what is there for all.
         let (awaited, seat) = match door {
-            Door::Clients => (Awaited::Protocol, self.admit_source(now, peer.ip())?),
+            Door::Clients => (self.tls.awaited(), self.admit_source(now, peer.ip())?),
+            Door::Tls => (Awaited::Tls, self.admit_source(now, peer.ip())?),
             Door::Balancers => (Awaited::ProxyHeader, None),
         };
         let admitted = self.admit_handshake(now, awaited, out);

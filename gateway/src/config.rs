@@ -1,12 +1,14 @@
 //! What the gateway is told by its operator.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::limits;
 use settings::{ByteSize, LogFilter, Setting};
 
-use crate::{Cidr, Mode};
+use crate::shell::tls::identity;
+use crate::{Cidr, Mode, Tls};
 
 impl Setting for Mode {
     const KIND: &'static str = "MODE";
@@ -23,6 +25,27 @@ impl Setting for Mode {
         match self {
             Self::Relay => "relay".into(),
             Self::Echo => "echo".into(),
+        }
+    }
+}
+
+impl Setting for Tls {
+    const KIND: &'static str = "TLS";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "sniff" => Ok(Self::Sniff),
+            "required" => Ok(Self::Required),
+            _ => Err("is nothing that can be done with TLS (expected off, sniff or required)".into()),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Off => "off".into(),
+            Self::Sniff => "sniff".into(),
+            Self::Required => "required".into(),
         }
     }
 }
@@ -50,6 +73,16 @@ settings::settings! {
         proxy_listen: Option<SocketAddr> = None,
         /// Ranges of addresses, like 10.0.0.0/8: the balancers that proxy_listen takes connections from.
         @live proxy_from: Vec<Cidr> = [],
+        /// Whether clients may (`sniff`) or must (`required`) speak TLS at listen and proxy_listen, or cannot (`off`). Without tls_cert they cannot.
+        tls: Tls = Tls::Sniff,
+        /// Address for clients that speak TLS and nothing else; empty: none.
+        tls_listen: Option<SocketAddr> = None,
+        /// The certificate for TLS, as a PEM file: our own, then those that lead to one that clients know.
+        @live tls_cert: Option<PathBuf> = None,
+        /// The private key of tls_cert, as a PEM file.
+        @live tls_key: Option<PathBuf> = None,
+        /// Threads that do the work of TLS handshakes; 0 means one for every two cores.
+        tls_threads: u32 [0..=64] = 0,
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7401",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
@@ -111,5 +144,33 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
     if config.proxy_listen.is_some() && config.proxy_from.is_empty() {
         wrong.push(("proxy_from", "is empty, though proxy_listen takes connections from nobody else".into()));
     }
+    check_tls(config, &mut wrong);
     wrong
+}
+
+/// What no single value can tell about TLS; among it, what is in the files.
+fn check_tls(config: &Config, wrong: &mut Vec<(&'static str, String)>) {
+    match (&config.tls_cert, &config.tls_key) {
+        (Some(certificate), Some(key)) => {
+            if let Err(error) = identity::check(certificate, key) {
+                wrong.push(("tls_cert", error.to_string()));
+            }
+        }
+        (Some(_), None) => wrong.push(("tls_key", "is empty, though there is a tls_cert".into())),
+        (None, Some(_)) => wrong.push(("tls_cert", "is empty, though there is a tls_key".into())),
+        (None, None) if config.tls == Tls::Required => {
+            wrong.push(("tls", "is required, and there is no tls_cert".into()));
+        }
+        (None, None) if config.tls_listen.is_some() => {
+            wrong.push(("tls_listen", "is for TLS, and there is no tls_cert".into()));
+        }
+        (None, None) => {}
+    }
+}
+
+impl Config {
+    /// The files of the certificate and its key.
+    pub(crate) fn certificate(&self) -> Option<(&Path, &Path)> {
+        Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))
+    }
 }

@@ -19,7 +19,8 @@ use proto::ws::Limits;
 use settings::Settings as _;
 
 use crate::{
-    Bounds, Config, Door, Gateway, HandshakeLimits, Input, Mode, Output, Settings, SourceLimits, Tunables,
+    Bounds, Config, Door, Gateway, HandshakeLimits, Input, Mode, Output, Settings, SourceLimits, Tls,
+    Tunables,
 };
 
 /// No client is here for longer than this after all are asked to go: every deadline of the machine is over.
@@ -122,6 +123,8 @@ impl Output for Done {
         assert!(self.clients.remove(&index).is_some(), "only who is there is closed");
     }
 
+    fn secure(&mut self, _: u32) {}
+
     fn resume(&mut self, _: u32) {}
 
     fn peer(&mut self, _: u32) -> SocketAddr {
@@ -162,6 +165,7 @@ impl Shell {
                 ..Tunables::default()
             }),
             deflate: kind & 2 != 0,
+            tls: if kind & 8 == 0 { Tls::Off } else { Tls::Sniff },
             limits: Limits { message_bytes: 400, fragments: 4 },
         };
         let done = Done { frames: vec![Vec::new()], ..Done::default() };

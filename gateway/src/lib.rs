@@ -38,7 +38,7 @@ pub use bounds::Bounds;
 pub use census::{Chosen, Found, Progress, Seen};
 pub use cidr::Cidr;
 pub use config::Config;
-pub use machine::{Counts, Gateway, Mode, Settings};
+pub use machine::{Counts, Gateway, Mode, Settings, Tls};
 pub use policy::Policy;
 use proto::close::CloseReason;
 use proto::ids::ConnId;
@@ -55,6 +55,8 @@ pub enum Door {
     Clients,
     /// The one for balancers, who say whose connection it is before anything else (the PROXY protocol). Only trusted ones may.
     Balancers,
+    /// The one for clients that speak TLS: the first bytes inside of it tell the protocol.
+    Tls,
 }
 
 /// What can happen to a gateway. Connections are named by their index in its table.
@@ -72,6 +74,13 @@ pub enum Input<'a> {
         /// Whose.
         index: u32,
         /// How.
+        reason: CloseReason,
+    },
+    /// The shell cannot go on with a client's connection, which ends in good order: what was sent to it leaves first.
+    Failed {
+        /// Whose.
+        index: u32,
+        /// Why.
         reason: CloseReason,
     },
     /// A client does not take what it is sent.
@@ -137,6 +146,10 @@ pub trait Output {
 
     /// Close a client's connection at once; its index is free.
     fn close(&mut self, index: u32);
+
+    /// What comes from this client from here on is TLS, and so must be what is sent to it: let it be so for the sockets alone. [`Input::Received`] is what
+    /// stands inside, and takes up again when there is some.
+    fn secure(&mut self, index: u32);
 
     /// Read from this client again, though no event may tell of it.
     fn resume(&mut self, index: u32);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::close::CloseReason;
+use proto::close::{CloseReason, PerReason};
 use proto::limits::{CLIENT_OUT_BYTES_MAX, MOVE_GRACE};
 use proto::link::{self, FromState};
 use proto::packet::Codec;
@@ -21,7 +21,7 @@ use crate::links::Links;
 use crate::proxied::Proxied;
 use crate::sources::Sources;
 use crate::stalls::Stalls;
-use crate::table::{Conn, Stage, Table};
+use crate::table::{Awaited, Conn, Stage, Table};
 use crate::trace::{Listening, Note, Trace};
 use crate::tunables::Tunables;
 use crate::{Input, LinkError, Output};
@@ -38,6 +38,28 @@ pub enum Mode {
     Echo,
 }
 
+/// Whether clients may or must speak TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// It is not known here.
+    Off,
+    /// The first byte tells: a TLS handshake, or a protocol for clients.
+    Sniff,
+    /// Nothing else is taken.
+    Required,
+}
+
+impl Tls {
+    /// What a connection has to begin with.
+    pub(crate) fn awaited(self) -> Awaited {
+        match self {
+            Self::Off => Awaited::Protocol,
+            Self::Sniff => Awaited::Any,
+            Self::Required => Awaited::Tls,
+        }
+    }
+}
+
 /// What a gateway is told at its birth.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -47,6 +69,8 @@ pub struct Settings {
     pub limits: ws::Limits,
     /// Compression is negotiated with clients that offer it.
     pub deflate: bool,
+    /// What is spoken at all doors but [`Door::Tls`], where it is required.
+    pub tls: Tls,
     /// This gateway's number, 0 to 4095.
     pub gateway: u16,
     /// This reactor's number, 0 to 63.
@@ -68,6 +92,8 @@ pub struct Counts {
     pub turned_away: [u64; TurnedAway::LABELS.len()],
     /// WebSocket upgrades.
     pub upgraded: u64,
+    /// Connections that began with TLS.
+    pub secured: u64,
     /// Connections that got a name.
     pub opened: u64,
     /// Packets forwarded to state shards.
@@ -91,7 +117,7 @@ pub struct Counts {
     /// Times a client became blocked.
     pub blocked: u64,
     /// Connections that ended, by [`CloseReason::ordinal`].
-    pub closed: [u64; CloseReason::ALL.len()],
+    pub closed: PerReason,
 }
 
 /// One reactor's gateway machine.
@@ -108,6 +134,7 @@ pub struct Gateway {
     /// There if compression may be negotiated.
     pub(crate) deflate: Option<Box<Deflate>>,
     pub(crate) tunables: Arc<Tunables>,
+    pub(crate) tls: Tls,
     pub(crate) proxied: Proxied,
     pub(crate) drain: Option<Drain>,
     /// There while an operator has something traced.
@@ -134,6 +161,7 @@ impl Gateway {
             links: Links::new(gateway, reactor, settings.boot_epoch),
             counts: Counts::default(),
             spare: Vec::new(),
+            tls: settings.tls,
             proxied: Proxied::default(),
             drain: None,
             trace: None,
@@ -209,6 +237,7 @@ impl Gateway {
             }
             Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
             Input::Gone { index, reason } => self.gone(index, reason, out),
+            Input::Failed { index, reason } => self.end(now, index, reason, out),
             Input::Blocked { index } => {
                 out.note(index, Note::Blocked);
                 self.counts.blocked += 1;

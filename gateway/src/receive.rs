@@ -26,6 +26,9 @@ use crate::trace::Note;
 /// What the first packet of a connection may have.
 const FIRST: Limits = Limits { message_bytes: LOGIN_PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX };
 
+/// The first byte of TLS: the content type of a handshake record (RFC 8446 section 5.1). No other protocol here begins with it.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// The connection has ended: the rest of its bytes means nothing.
 pub(crate) struct Ended;
 
@@ -89,34 +92,48 @@ impl Gateway {
         bytes: &[u8],
         out: &mut impl Output,
     ) -> Result<usize, CloseReason> {
-        let mut at = 0;
         if awaited == Awaited::ProxyHeader {
             let Some(header) = proxy::parse(bytes).map_err(|_| CloseReason::ProxyHeader)? else {
                 return Ok(0);
             };
-            at = header.len;
-            self.introduced(now, index, header.source, out)?;
+            let awaited = self.introduced(now, index, header.source, out)?;
+            return Ok(header.len + self.begin(now, index, awaited, &bytes[header.len..], out)?);
         }
-        Ok(at + self.sniff(index, &bytes[at..], out)?.unwrap_or(0))
+        match (awaited, bytes.first()) {
+            (_, None) => Ok(0),
+            (Awaited::Any | Awaited::Tls, Some(&TLS_HANDSHAKE)) => {
+                self.await_from(index, Awaited::Protocol);
+                self.counts.secured += 1;
+                out.secure(index);
+                Ok(0)
+            }
+            (Awaited::Tls, _) => Err(CloseReason::TlsRequired),
+            _ => Ok(self.sniff(index, bytes, out)?.unwrap_or(0)),
+        }
     }
 
-    /// A balancer has told whose connection this is. Without an address it is the balancer's own.
+    /// A balancer has told whose connection this is; without an address it is the balancer's own. What has to come next.
     fn introduced(
         &mut self,
         now: Now,
         index: u32,
         client: Option<SocketAddr>,
         out: &mut impl Output,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<Awaited, CloseReason> {
         if let Some(client) = client {
             self.admit_proxied(now, index, client.ip())?;
             self.proxied.keep(index, client);
             out.note(index, Note::From(client));
         }
+        let awaited = self.tls.awaited();
+        self.await_from(index, awaited);
+        Ok(awaited)
+    }
+
+    fn await_from(&mut self, index: u32, awaited: Awaited) {
         if let Some(conn) = self.table.get_mut(index) {
-            conn.stage = Stage::Sniffing(Awaited::Protocol);
+            conn.stage = Stage::Sniffing(awaited);
         }
-        Ok(())
     }
 
     /// Tells the protocol by the first bytes, and answers an upgrade request. How many bytes that took; `None` while there are too few.

@@ -35,6 +35,10 @@ impl Stage {
 pub(crate) enum Awaited {
     /// A balancer's word on whose connection this is.
     ProxyHeader,
+    /// TLS, or a protocol for clients.
+    Any,
+    /// TLS and nothing else.
+    Tls,
     /// A protocol for clients.
     Protocol,
 }

@@ -5,6 +5,7 @@ mod drain;
 mod floods;
 mod operator;
 mod proxied;
+mod secured;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use proto::time::Now;
 use proto::ws::{Limits, Opcode, frame, request};
 use proto::{rpc, tcp};
 
-use crate::{Bounds, Door, Gateway, Input, Mode, Note, Output, Settings, Tunables};
+use crate::{Bounds, Door, Gateway, Input, Mode, Note, Output, Settings, Tls, Tunables};
 
 /// One shard that is up, and whatever the machine wants done.
 struct World {
@@ -37,6 +38,7 @@ struct Done {
     finished: Vec<u32>,
     closed: Vec<u32>,
     resumed: Vec<u32>,
+    secured: Vec<u32>,
     frames: Vec<Vec<u8>>,
     ended: Vec<(u32, CloseReason)>,
     /// What [`Output::send`] answers.
@@ -64,6 +66,9 @@ impl Output for Done {
     }
     fn close(&mut self, index: u32) {
         self.closed.push(index);
+    }
+    fn secure(&mut self, index: u32) {
+        self.secured.push(index);
     }
     fn resume(&mut self, index: u32) {
         self.resumed.push(index);
@@ -107,6 +112,7 @@ impl World {
             tunables: Arc::default(),
             bounds: Bounds::default(),
             deflate: false,
+            tls: Tls::Off,
             limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         };
         change(&mut settings);

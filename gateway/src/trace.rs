@@ -162,6 +162,10 @@ impl<O: Output> Output for Listening<'_, O> {
         self.out.close(index);
     }
 
+    fn secure(&mut self, index: u32) {
+        self.out.secure(index);
+    }
+
     fn resume(&mut self, index: u32) {
         self.out.resume(index);
     }

@@ -1,6 +1,8 @@
 //! Why a connection ended: [`CloseReason`]. Owns the one list that the log, the counters, the RPC and the WebSocket close code share;
 //! leaves the decision to close to the machines.
 
+use std::ops::{Deref, DerefMut};
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $wire:literal, $label:literal, $code:literal;)+) => {
         /// Why a connection ended. Exactly one reason per connection, whoever ended it.
@@ -106,6 +108,36 @@ reasons! {
     Revoked = 29, "revoked", 4007;
     /// The session was ended from elsewhere.
     SignedOut = 30, "signed_out", 4008;
+    /// A connection that must begin with TLS, and does not.
+    TlsRequired = 31, "tls_required", 0;
+    /// TLS could not be agreed on, or was broken.
+    TlsFailed = 32, "tls_failed", 0;
+    /// More TLS handshakes are under way than are taken.
+    TlsBusy = 33, "tls_busy", 0;
+}
+
+/// A number for each reason, by [`CloseReason::ordinal`]: how many connections ended so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerReason([u64; CloseReason::ALL.len()]);
+
+impl Default for PerReason {
+    fn default() -> Self {
+        Self([0; CloseReason::ALL.len()])
+    }
+}
+
+impl Deref for PerReason {
+    type Target = [u64; CloseReason::ALL.len()];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for PerReason {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 #[cfg(test)]

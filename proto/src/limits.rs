@@ -131,6 +131,18 @@ const _: () =
     assert!(HANDSHAKES_MAX as usize * (UPGRADE_HEAD_BYTES_MAX + LOGIN_PACKET_BYTES_MAX) <= 128 * 1024 * 1024);
 const _: () = assert!(SHARD_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
 
+// ---- TLS at the gateway ----
+
+/// Bytes that a client may send before its handshake is over: a hello with the largest of keys is below 4 KiB, a record of any kind below 17 KiB.
+pub const TLS_HANDSHAKE_BYTES_MAX: usize = 32 * 1024;
+/// Times that one handshake may ask for the worker pool. TLS 1.3 needs two, with a retry three; who cuts its hello into many records needs more.
+pub const TLS_HANDSHAKE_JOBS_MAX: u32 = 32;
+/// Handshakes of one reactor in the pool, waiting or at work: at half a millisecond each, two threads are done with them in a quarter of a second.
+pub const TLS_JOBS_MAX: usize = 1024;
+
+const _: () =
+    assert!(TLS_HANDSHAKE_BYTES_MAX > 16 * 1024 + 2048 + 5, "any record fits (RFC 8446 section 5.2)");
+
 // ---- State ----
 
 /// What a client is told to keep to: a sign of life this often …

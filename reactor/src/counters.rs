@@ -59,6 +59,24 @@ impl<B: Block> Collector for Sum<B> {
     }
 }
 
+/// A cell for each value of a label.
+#[derive(Debug)]
+pub struct Cells<const N: usize>([Cell; N]);
+
+impl<const N: usize> Default for Cells<N> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Cell::default()))
+    }
+}
+
+impl<const N: usize> std::ops::Deref for Cells<N> {
+    type Target = [Cell; N];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
 /// The metrics page of a process.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -103,7 +121,7 @@ impl Page {
 /// assert!(page.text().contains("demo_ended_total{how=\"badly\"} 1"));
 /// ```
 ///
-/// A histogram's type stands behind its name: `histogram took: reactor::histogram::Times = "demo_took_seconds";`. Counters get Prometheus' `_total` behind their name. The values of a label are a constant array or slice of at most 32 `&str`.
+/// A histogram's type stands behind its name: `histogram took: reactor::histogram::Times = "demo_took_seconds";`. Counters get Prometheus' `_total` behind their name. The values of a label are a constant array or slice of `&str`.
 #[macro_export]
 macro_rules! counters {
     (
@@ -130,7 +148,7 @@ macro_rules! counters {
         }
     };
     (@type) => { $crate::counters::Cell };
-    (@type [$values:expr]) => { [$crate::counters::Cell; $values.len()] };
+    (@type [$values:expr]) => { $crate::counters::Cells<{ $values.len() }> };
     (@type $type:ty) => { $type };
     (@encode $blocks:ident, $encoder:ident, histogram, $field:ident, $metric:literal, $help:expr) => {
         let metric = $crate::counters!(@descriptor $encoder, histogram, $metric, $help);

@@ -1,6 +1,6 @@
 //! What a shard counts: [`Counts`]. Owns the numbers; their names in a metrics page are the shell's.
 
-use proto::close::CloseReason;
+use proto::close::PerReason;
 use proto::packet::RefusedCode;
 
 /// Every kind of refusal that can come from here, in the order of [`Counts::refused`].
@@ -26,10 +26,10 @@ pub struct Counts {
     pub resumes_unknown: u64,
     /// Resumes with a secret that is not the session's.
     pub resumes_forged: u64,
-    /// Sessions that lost their connection, by [`CloseReason::ordinal`].
-    pub left: [u64; CloseReason::ALL.len()],
-    /// Sessions that ended, by [`CloseReason::ordinal`].
-    pub ended: [u64; CloseReason::ALL.len()],
+    /// Sessions that lost their connection, by [`proto::close::CloseReason::ordinal`].
+    pub left: PerReason,
+    /// Sessions that ended, by [`proto::close::CloseReason::ordinal`].
+    pub ended: PerReason,
     /// Connections that were asked to log in again.
     pub login_required: u64,
     /// Packets that clients sent.

@@ -36,10 +36,11 @@ impl Foreign {
         Self::online_at(cluster, &url, library, subprotocol, uid)
     }
 
-    /// Starts the program, has it connect to this URL, and logs in.
-    pub(crate) fn online_at(
+    /// Starts the program, has it connect to this URL and trust whoever this certificate says, and logs in.
+    pub(crate) fn online_trusting(
         cluster: &Cluster,
         url: &str,
+        trusted: Option<&Path>,
         library: Library,
         subprotocol: Subprotocol,
         uid: &str,
@@ -48,6 +49,13 @@ impl Foreign {
             Library::Python => python(&descriptors(cluster), url, subprotocol),
             Library::Node => node(url, subprotocol),
         };
+        if let Some(trusted) = trusted {
+            let variable = match library {
+                Library::Python => "SSL_CERT_FILE",
+                Library::Node => "NODE_EXTRA_CA_CERTS",
+            };
+            command.env(variable, trusted);
+        }
         command.env_remove("http_proxy").env_remove("https_proxy");
         let program = Program::start(format!("{library:?} for {uid}"), command);
         let mut foreign = Self { program, last_client_id: 0, told: VecDeque::new() };
@@ -55,6 +63,17 @@ impl Foreign {
         foreign.send(&json!({ "login": login }));
         foreign.wait("loginOk");
         foreign
+    }
+
+    /// Starts the program, has it connect to this URL, and logs in.
+    pub(crate) fn online_at(
+        cluster: &Cluster,
+        url: &str,
+        library: Library,
+        subprotocol: Subprotocol,
+        uid: &str,
+    ) -> Self {
+        Self::online_trusting(cluster, url, None, library, subprotocol, uid)
     }
 
     /// Says something to a user, and waits until it is durable: its seq.

@@ -1,9 +1,11 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
 //! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
-//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`victim`] is a gateway to attack, [`metrics`] asks what was counted.
+//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`victim`] is a gateway to attack, [`certificates`] are what servers
+//! show, [`metrics`] asks what was counted.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
+mod certificates;
 mod cluster;
 mod crowd;
 mod device;
@@ -20,6 +22,7 @@ mod a_supervisor_is_told_and_may_pass_the_sockets;
 mod an_operator_sees_ends_and_traces_connections;
 mod bad_input;
 mod balancers_tell_whose_connection_it_is;
+mod clients_may_speak_tls;
 mod compressed_packets_reach_foreign_clients;
 mod dev_runs_the_three_servers_and_leaves_none_behind;
 mod floods_of_connections_are_turned_away;

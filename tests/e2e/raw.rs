@@ -2,7 +2,7 @@
 //! any kind can be sent, too.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use client::wire::{Received, Transport, Wire};
@@ -11,9 +11,14 @@ use proto::packet::{ClientBody, ClientPacket, Login, ServerBody, ServerPacket};
 use crate::cluster::token;
 use crate::program::PATIENCE;
 
+/// What bytes go through: a socket, or TLS on one.
+pub(crate) trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 /// A connection without an SDK's good manners: it acknowledges nothing and never reconnects.
 pub(crate) struct Raw {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     wire: Wire,
     /// Bytes that are no whole frame yet.
     bytes: Vec<u8>,
@@ -27,13 +32,13 @@ impl Raw {
     }
 
     /// Upgrades, over WebSocket, a connection on which other things may have been said.
-    fn over(stream: TcpStream, transport: Transport) -> Self {
-        let edge = stream.peer_addr().expect("it is connected");
+    fn over(stream: impl Stream + 'static, transport: Transport) -> Self {
+        let stream = Box::new(stream);
         // Masking keys need not be secret here.
         let mut raw =
             Self { stream, wire: Wire::new(transport, 1), bytes: Vec::new(), received: VecDeque::new() };
         let (mut out, mut received) = (Vec::new(), Vec::new());
-        let address = format!("ws://{edge}/").parse().expect("a URL");
+        let address = "ws://edge/".parse().expect("a URL");
         raw.wire.start(&address, &mut out, &mut received);
         raw.received.extend(received);
         raw.send_bytes(&out);
@@ -47,7 +52,7 @@ impl Raw {
     }
 
     /// Upgrades and logs in.
-    pub(crate) fn logged_in_over(stream: TcpStream, transport: Transport, uid: &str) -> Self {
+    pub(crate) fn logged_in_over(stream: impl Stream + 'static, transport: Transport, uid: &str) -> Self {
         let mut raw = Self::over(stream, transport);
         raw.send_login(uid, token(uid));
         let answer = raw.packet().body;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use client::wire::{Received, Transport, Wire};
 use client::{Command, Event, Machine};
-use gateway::{Bounds, Door, Gateway, Mode};
+use gateway::{Bounds, Door, Gateway, Mode, Tls};
 use logic::store::memory::MemoryStore;
 use logic::{Device, LinkId, Logic};
 use proto::backend::{FromLogic, FromState, to_state};
@@ -552,6 +552,7 @@ fn new_gateway(gateway: u16, boot_epoch: u64) -> Gateway {
         mode: Mode::Relay,
         limits: Limits { message_bytes: PACKET_BYTES_MAX, fragments: FRAGMENTS_MAX },
         deflate: false,
+        tls: Tls::Off,
         gateway,
         reactor: 0,
         boot_epoch,
@@ -594,6 +595,9 @@ impl gateway::Output for Edge {
     }
     fn close(&mut self, index: u32) {
         self.closed.insert(index);
+    }
+    fn secure(&mut self, index: u32) {
+        unreachable!("nobody speaks TLS here: {index}")
     }
     fn resume(&mut self, index: u32) {
         self.resumed.push(index);

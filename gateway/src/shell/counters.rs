@@ -4,6 +4,7 @@ use proto::close::CloseReason;
 use reactor::histogram::{Amounts, Times};
 use reactor::traffic::Traffic;
 
+use super::tls::Tls;
 use crate::{Counts, Gateway, TurnedAway};
 
 reactor::counters! {
@@ -19,6 +20,16 @@ reactor::counters! {
         gauge draining = "holdfast_gateway_draining_reactors";
         /// Bytes that wait for clients.
         gauge client_queue_bytes = "holdfast_gateway_client_queue_bytes";
+        /// Connections that speak TLS.
+        gauge tls_connections = "holdfast_gateway_tls_connections";
+        /// TLS handshakes whose next step is being done, or waits for it.
+        gauge tls_pending = "holdfast_gateway_tls_handshakes_pending";
+        /// Connections that began with TLS.
+        counter secured = "holdfast_gateway_tls_begun";
+        /// TLS handshakes that were done.
+        counter tls_handshakes = "holdfast_gateway_tls_handshakes";
+        /// TLS handshakes of clients that came back with a ticket.
+        counter tls_resumed = "holdfast_gateway_tls_resumed";
         /// Connections that were taken in.
         counter accepted = "holdfast_gateway_accepted";
         /// Connections that were turned away at accept, by reason.
@@ -75,12 +86,22 @@ reactor::counters! {
 }
 
 impl Counters {
+    /// Makes the numbers of a reactor's TLS visible. Called once a turn.
+    pub(super) fn tls(&self, tls: &Tls) {
+        let (connections, pending) = tls.sizes();
+        self.tls_connections.set(connections as u64);
+        self.tls_pending.set(pending as u64);
+        self.tls_handshakes.set(tls.counts().handshakes);
+        self.tls_resumed.set(tls.counts().resumed);
+    }
+
     /// Makes the machine's numbers visible. Called once a turn by the thread that owns both.
     pub(super) fn publish(&self, machine: &Gateway, shed: u64) {
         let Counts {
             accepted,
             turned_away,
             upgraded,
+            secured,
             opened,
             uplinks,
             uplink_bytes,
@@ -108,6 +129,7 @@ impl Counters {
         self.sources.set(known as u64);
         self.uncounted_sources.set(uncounted);
         self.upgraded.set(*upgraded);
+        self.secured.set(*secured);
         self.opened.set(*opened);
         self.uplinks.set(*uplinks);
         self.uplink_bytes.set(*uplink_bytes);
@@ -119,7 +141,7 @@ impl Counters {
         self.stale.set(*stale);
         self.heartbeats.set(*heartbeats);
         self.blocked.set(*blocked);
-        for (cell, count) in self.closed.iter().zip(closed) {
+        for (cell, count) in self.closed.iter().zip(closed.iter()) {
             cell.set(*count);
         }
     }

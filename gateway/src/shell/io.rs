@@ -6,12 +6,15 @@ use proto::close::CloseReason;
 use proto::ids::ConnId;
 use reactor::sockets::Sockets;
 
+use super::tls::{Opened, Tls};
 use crate::{Note, Output};
 
 /// One reactor's outgoing side.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Io {
     pub(super) sockets: Sockets,
+    /// There if clients may speak TLS; then it stands before the sockets of those that do.
+    pub(super) tls: Option<Box<Tls>>,
     /// Frames for each shard, by its number.
     pub(super) frames: Vec<Vec<u8>>,
     /// Clients to be read from again.
@@ -22,6 +25,20 @@ pub(super) struct Io {
     pub(super) shards: Option<(u32, bool)>,
 }
 
+impl Io {
+    /// Whether a connection's bytes have to wait in its socket, because a step of its TLS handshake is done elsewhere.
+    pub(super) fn is_busy(&self, index: u32) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_busy(index))
+    }
+
+    /// What the bytes of a read say inside of TLS; all of them are consumed. `None` for a connection that does not speak it.
+    #[inline]
+    pub(super) fn open(&mut self, index: u32, bytes: &mut [u8]) -> Option<Opened> {
+        let tls = self.tls.as_mut().filter(|tls| tls.has(index))?;
+        Some(tls.receive(index, bytes, &mut self.sockets))
+    }
+}
+
 impl Output for Io {
     #[inline]
     fn consumed(&mut self, bytes: usize) {
@@ -30,20 +47,39 @@ impl Output for Io {
 
     #[inline]
     fn send(&mut self, index: u32, parts: &[&[u8]]) -> usize {
-        self.sockets.push(index, parts)
+        match self.tls.as_mut().and_then(|tls| tls.push(index, parts)) {
+            Some(pending) => pending + self.sockets.waiting(index),
+            None => self.sockets.push(index, parts),
+        }
     }
 
     #[inline]
     fn reply(&mut self, index: u32, bytes: &[u8]) {
-        self.sockets.reply(index, bytes);
+        if self.tls.as_mut().is_none_or(|tls| tls.push(index, &[bytes]).is_none()) {
+            self.sockets.reply(index, bytes);
+        }
     }
 
     fn finish(&mut self, index: u32) {
+        if let Some(tls) = &mut self.tls {
+            tls.finish(index);
+        }
         self.sockets.finish(index);
     }
 
     fn close(&mut self, index: u32) {
+        if let Some(tls) = &mut self.tls {
+            tls.close(index, &mut self.sockets);
+        }
         self.sockets.close(index);
+    }
+
+    fn secure(&mut self, index: u32) {
+        if let Some(tls) = &mut self.tls {
+            tls.begin(index);
+        }
+        // What it has sent already was not consumed, and no event will tell of it.
+        self.resumed.push(index);
     }
 
     fn resume(&mut self, index: u32) {

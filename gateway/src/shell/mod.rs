@@ -8,6 +8,7 @@ mod counters;
 mod io;
 mod operator;
 mod passed;
+pub(crate) mod tls;
 mod worker;
 
 use std::io as std_io;
@@ -23,10 +24,12 @@ use reactor::clock::Clock;
 use reactor::sys;
 use reactor::wake::{self, Mailbox};
 
-use crate::{Bounds, Config, Door, Settings, Tunables};
+use crate::{Bounds, Config, Door, Settings, Tls, Tunables};
 use ask::Asker;
 use counters::Counters;
 use passed::PassedSockets;
+use tls::Pool;
+use tls::identity::Identity;
 use worker::{Birth, Command, Doors, Worker};
 
 /// Commands that may wait for a reactor.
@@ -41,6 +44,8 @@ pub struct Running {
     listen: Vec<(&'static str, SocketAddr)>,
     admin: Admin,
     reactors: Vec<Reactor>,
+    /// Who we are to clients that speak TLS, and who does the handshakes.
+    tls: Option<(Arc<Identity>, Pool)>,
     /// Held open: the reactors' descriptors are copies of these.
     _passed: PassedSockets,
 }
@@ -58,6 +63,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let mut doors = doors(config);
     let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
     let tunables = Arc::new(Tunables::from(config));
+    let count = count.min(proto::limits::REACTORS_MAX);
+    let tls = secure(config, cores, count)?;
     let mut reactors = Vec::new();
     let mut blocks = Vec::new();
     for number in 0..count {
@@ -65,6 +72,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             mode: config.mode,
             limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
             deflate: config.deflate,
+            tls: if tls.is_some() { config.tls } else { Tls::Off },
             gateway: config.id as u16,
             reactor: number as u8,
             boot_epoch,
@@ -74,21 +82,34 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));
         let (doors_now, passed) = (doors.clone(), passed.clone());
-        let birth = Birth { settings, clock, doors: doors_now, passed, state: config.state, counters };
+        let birth =
+            Birth { settings, clock, doors: doors_now, passed, state: config.state, counters, crew: None };
         let reactor;
-        (reactor, doors) = spawn(birth)?;
+        (reactor, doors) = spawn(birth, tls.as_ref().map(|(_, pool)| pool))?;
         reactors.push(reactor);
     }
     let asker = Asker::new(reactors.iter().map(|(mailbox, _)| mailbox.clone()).collect());
     let admin = Admin::start(config.admin, admin::pages(config.mode, blocks, asker))?;
     let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
-    Ok(Running { listen, admin, reactors, _passed: passed })
+    Ok(Running { listen, admin, reactors, tls, _passed: passed })
 }
 
 /// The listeners that every reactor has: by the setting that names the address.
 fn doors(config: &Config) -> Doors {
     let balancers = config.proxy_listen.map(|address| (Door::Balancers, "proxy_listen", address));
-    [(Door::Clients, "listen", config.listen)].into_iter().chain(balancers).collect()
+    let tls = config.tls_listen.map(|address| (Door::Tls, "tls_listen", address));
+    [(Door::Clients, "listen", config.listen)].into_iter().chain(balancers).chain(tls).collect()
+}
+
+/// The certificate and the threads for handshakes, if clients may speak TLS.
+fn secure(config: &Config, cores: usize, reactors: usize) -> std_io::Result<Option<(Arc<Identity>, Pool)>> {
+    let Some((certificate, key)) = config.certificate() else { return Ok(None) };
+    let identity = Identity::load(certificate, key)
+        .map_err(|error| std_io::Error::new(std_io::ErrorKind::InvalidData, format!("tls_cert {error}")))?;
+    let identity = Arc::new(identity);
+    let threads = if config.tls_threads == 0 { cores.div_ceil(2) } else { config.tls_threads as usize };
+    let pool = Pool::start(threads, reactors, &identity)?;
+    Ok(Some((identity, pool)))
 }
 
 impl Running {
@@ -109,6 +130,16 @@ impl Running {
         for (mailbox, _) in &self.reactors {
             drop(mailbox.send_blocking(Command::Reload(Arc::clone(&tunables))));
         }
+        match (&self.tls, config.certificate()) {
+            (Some((identity, _)), Some((certificate, key))) => {
+                // It was in order when the settings were checked, a moment ago.
+                if let Err(error) = identity.reload(certificate, key) {
+                    tracing::error!(%error, "the certificate stays as it was: the new one cannot be used");
+                }
+            }
+            (None, None) => {}
+            _ => tracing::warn!("TLS begins and ends with a restart only"),
+        }
     }
 
     /// Takes nobody in any more, lets all clients go over the time that the settings say, and ends the threads.
@@ -117,13 +148,21 @@ impl Running {
             // A reactor that is gone needs no telling; how it went is told by its thread.
             drop(mailbox.send_blocking(Command::Drain));
         }
-        self.reactors.into_iter().try_for_each(|(_, thread)| join(thread))
+        let (mailboxes, threads): (Vec<_>, Vec<_>) = self.reactors.into_iter().unzip();
+        let ended = threads.into_iter().try_for_each(join);
+        if let Some((_, pool)) = self.tls {
+            pool.join();
+        }
+        drop(mailboxes);
+        ended
     }
 }
 
 /// Starts a reactor, which opens its own listeners, and tells where these listen: the kernel may have chosen the ports.
-fn spawn(birth: Birth) -> std_io::Result<(Reactor, Doors)> {
-    let (mailbox, commands) = wake::unregistered(COMMANDS)?;
+fn spawn(mut birth: Birth, pool: Option<&Pool>) -> std_io::Result<(Reactor, Doors)> {
+    let outcomes = pool.map_or(0, |_| proto::limits::TLS_JOBS_MAX);
+    let (mailbox, commands) = wake::unregistered(COMMANDS + outcomes)?;
+    birth.crew = pool.map(|pool| pool.crew(mailbox.clone()));
     let (send, receive) = bounded(1);
     let thread = thread::Builder::new().name(format!("reactor-{}", birth.settings.reactor)).spawn(move || {
         let kept: Vec<_> = birth.passed.descriptors().chain([commands.as_fd()]).collect();

@@ -21,6 +21,7 @@ use super::ask::Asked;
 use super::counters::Counters;
 use super::io::Io;
 use super::passed::PassedSockets;
+use super::tls::{Crew, Opened, Outcome, Tls};
 use crate::{Door, Gateway, Input, LinkError, Mode, Settings, Tunables};
 
 /// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Reload(Arc<Tunables>),
     /// Somebody wants to know or do something.
     Ask(Asked),
+    /// The pool has done a step of a TLS handshake.
+    Shaken(Box<Outcome>),
 }
 
 /// Where to listen: for whom, the setting that says so, and the address.
@@ -63,6 +66,8 @@ pub(super) struct Birth {
     /// Where the state server is.
     pub(super) state: SocketAddr,
     pub(super) counters: Arc<Counters>,
+    /// Who does TLS handshakes, if clients may speak TLS.
+    pub(super) crew: Option<Crew>,
 }
 
 /// One reactor.
@@ -88,7 +93,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
     pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
-        let Birth { settings, clock, mut doors, passed, state, counters } = birth;
+        let Birth { settings, clock, mut doors, passed, state, counters, crew } = birth;
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
         let mut listeners = Vec::new();
@@ -103,7 +108,7 @@ impl Worker {
             settings,
             clock,
             poller,
-            io: Io::default(),
+            io: Io { tls: crew.map(|crew| Box::new(Tls::new(crew))), ..Io::default() },
             scratch: Scratch::new(SCRATCH_BYTES),
             doors,
             listeners,
@@ -212,6 +217,7 @@ impl Worker {
                 }
                 Command::Reload(tunables) => self.tell(now, Input::Reload(tunables)),
                 Command::Ask(asked) => asked.answer(now, &mut self.machine, &mut self.io),
+                Command::Shaken(outcome) => self.settle(*outcome, now),
             }
         }
     }
@@ -226,16 +232,12 @@ impl Worker {
         }
         for _ in 0..READS_PER_TURN {
             let appetite = self.machine.appetite(index);
-            if appetite == 0 || !self.io.sockets.is_open(index) {
+            if appetite == 0 || !self.io.sockets.is_open(index) || self.io.is_busy(index) {
                 return;
             }
             let received = self.scratch.receive(&mut self.io.sockets, index, appetite, event.hung_up);
-            self.io.consumed = 0;
-            if !self.scratch.bytes().is_empty() {
-                let input = Input::Received { index, bytes: self.scratch.bytes() };
-                no_link(self.machine.handle(now, input, &mut self.io));
-            }
-            self.scratch.keep(&mut self.io.sockets, index, self.io.consumed);
+            let consumed = self.deliver(index, now);
+            self.scratch.keep(&mut self.io.sockets, index, consumed);
             let reason = match received {
                 Received::More => continue,
                 Received::Drained | Received::Nothing => return,
@@ -245,6 +247,47 @@ impl Worker {
             return self.tell(now, Input::Gone { index, reason });
         }
         self.poller.again(event.token);
+    }
+
+    /// Hands the bytes of a read to the machine, or what they say inside of TLS. How many were consumed.
+    fn deliver(&mut self, index: u32, now: Now) -> usize {
+        let bytes = self.scratch.bytes();
+        if let Some(opened) = self.io.open(index, bytes) {
+            let consumed = bytes.len();
+            self.pass_on(index, opened, now);
+            return consumed;
+        }
+        self.io.consumed = 0;
+        if !bytes.is_empty() {
+            no_link(self.machine.handle(now, Input::Received { index, bytes }, &mut self.io));
+        }
+        self.io.consumed
+    }
+
+    /// Hands to the machine what a client says inside of TLS.
+    fn pass_on(&mut self, index: u32, mut opened: Opened, now: Now) {
+        self.io.consumed = 0;
+        if !opened.plain.is_empty() {
+            self.tell(now, Input::Received { index, bytes: &mut opened.plain });
+        }
+        let consumed = self.io.consumed;
+        if let Some(tls) = &mut self.io.tls {
+            tls.keep(index, opened.plain, consumed);
+        }
+        match opened.end {
+            None => {}
+            Some(reason @ CloseReason::PeerClosed) => self.tell(now, Input::Gone { index, reason }),
+            Some(reason) => self.tell(now, Input::Failed { index, reason }),
+        }
+    }
+
+    /// Takes up a connection again whose handshake the pool has brought further.
+    fn settle(&mut self, outcome: Outcome, now: Now) {
+        let Io { tls, sockets, .. } = &mut self.io;
+        let Some((index, opened)) = tls.as_mut().and_then(|tls| tls.settle(outcome, sockets)) else { return };
+        self.pass_on(index, opened, now);
+        // Its socket has not been read from meanwhile.
+        self.poller.again(Token(index as usize));
     }
 
     /// Reads from a shard while it has something, up to the budget.
@@ -327,6 +370,10 @@ impl Worker {
     /// The turn's end: one write for each client that has something, then one for each link, which may carry what the first ones told.
     fn flush(&mut self, now: Now) {
         let mut told = std::mem::take(&mut self.told);
+        if let Some(tls) = &mut self.io.tls {
+            tls.flush(&mut self.io.sockets, &mut told);
+            self.counters.tls(tls);
+        }
         self.io.sockets.flush(&mut told);
         for (index, flushed) in told.drain(..) {
             let input = match flushed {

@@ -161,10 +161,10 @@ impl Counters {
         self.bad_packets.set(*bad_packets);
         self.faults.set(*faults);
         self.blocked.set(*blocked);
-        for (cell, count) in self.left.iter().zip(left) {
+        for (cell, count) in self.left.iter().zip(left.iter()) {
             cell.set(*count);
         }
-        for (cell, count) in self.ended.iter().zip(ended) {
+        for (cell, count) in self.ended.iter().zip(ended.iter()) {
             cell.set(*count);
         }
         for (cell, count) in self.refused.iter().zip(refused) {
