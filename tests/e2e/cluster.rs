@@ -158,11 +158,6 @@ impl Server {
         self.process.program.await_words(words);
     }
 
-    /// Sends a signal by its name, as `kill` knows it.
-    pub(crate) fn signal(&self, name: &str) {
-        self.process.signal(name);
-    }
-
     /// Ends it at once, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.program.kill();
