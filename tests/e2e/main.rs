@@ -33,5 +33,6 @@ mod mistakes_of_an_operator_end_the_process_with_the_right_code;
 mod people_chat_in_their_terminals;
 mod settings_are_read_again_on_sighup;
 mod state_dies;
+mod the_runbook_names_what_there_is;
 mod they_talk;
 mod what_must_not_be_is_refused;
