@@ -31,6 +31,7 @@ mod history_survives_a_restart;
 mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;
 mod people_chat_in_their_terminals;
+mod sessions_are_resumed;
 mod settings_are_read_again_on_sighup;
 mod state_dies;
 mod the_runbook_names_what_there_is;
