@@ -69,7 +69,7 @@ pub struct Settings {
     pub limits: ws::Limits,
     /// Compression is negotiated with clients that offer it.
     pub deflate: bool,
-    /// What is spoken at all doors but [`Door::Tls`], where it is required.
+    /// What is spoken at all doors but [`crate::Door::Tls`], where it is required.
     pub tls: Tls,
     /// This gateway's number, 0 to 4095.
     pub gateway: u16,
