@@ -1,10 +1,14 @@
 //! What one reactor takes of its clients: [`Bounds`]. Owns how the operator's words for a process become the numbers of a reactor; what happens at each bound is told where it is
 //! enforced.
 
+use std::time::Duration;
+
 use proto::limits;
 
 use crate::Config;
 use crate::admission::HandshakeLimits;
+use crate::memory::Watermark;
+use crate::meters::RateLimits;
 use crate::sources::SourceLimits;
 
 /// The bounds of one reactor.
@@ -16,6 +20,12 @@ pub struct Bounds {
     pub sources: SourceLimits,
     /// Which handshakes it takes on.
     pub handshakes: HandshakeLimits,
+    /// How fast an open connection may send.
+    pub rates: RateLimits,
+    /// From the first byte of a message to its last.
+    pub message_deadline: Duration,
+    /// How much the process may hold for clients.
+    pub watermark: Watermark,
 }
 
 impl Bounds {
@@ -30,6 +40,14 @@ impl Bounds {
                 exempt: config.source_exempt.clone(),
             },
             handshakes: HandshakeLimits { places: config.handshakes, per_second: config.handshake_rate },
+            rates: RateLimits {
+                messages: config.message_rate.into(),
+                message_burst: config.message_burst.into(),
+                bytes: config.byte_rate.0 as u64,
+                byte_burst: config.byte_burst.0 as u64,
+            },
+            message_deadline: config.message_deadline,
+            watermark: Watermark::new(config.client_memory.0, reactors),
         }
     }
 }
@@ -41,6 +59,9 @@ impl Default for Bounds {
             reactors: 1,
             sources: SourceLimits::default(),
             handshakes: HandshakeLimits { places: limits::HANDSHAKES_MAX, per_second: 0 },
+            rates: RateLimits::default(),
+            message_deadline: limits::MESSAGE_DEADLINE,
+            watermark: Watermark::new(limits::CLIENT_MEMORY_MAX, 1),
         }
     }
 }

@@ -49,6 +49,17 @@ impl Bucket {
         there_is_one
     }
 
+    /// Takes tokens, whether there are so many or not.
+    pub(crate) fn owe(&mut self, now: Now, rate: Rate, tokens: u64) {
+        self.full_at_ns = self.without(now, rate, tokens);
+    }
+
+    /// From which millisecond on at least one token is there.
+    pub(crate) fn ready_at_ms(self, rate: Rate) -> u64 {
+        let one = rate.time_of(1);
+        (self.full_at_ns.saturating_add(one)).saturating_sub(rate.depth_ns).div_ceil(1_000_000)
+    }
+
     /// Whether it is as good as a new one.
     pub(crate) fn is_full(self, now: Now) -> bool {
         self.full_at_ns <= nanos(now)
@@ -81,6 +92,17 @@ mod tests {
         assert_eq!((taken(&mut bucket, 1099), taken(&mut bucket, 1100)), (0, 1));
         assert_eq!((bucket.is_full(at(1399)), bucket.is_full(at(1400))), (false, true));
         assert_eq!(taken(&mut bucket, 9000), 3, "no more than a burst is kept");
+    }
+
+    #[test]
+    fn a_debt_is_paid_before_there_is_a_token_again() {
+        let rate = Rate::new(1000, 1000).unwrap();
+        let mut bucket = Bucket::default();
+        bucket.owe(at(0), rate, 999);
+        assert_eq!(bucket.ready_at_ms(rate), 0);
+        bucket.owe(at(0), rate, 2001);
+        assert_eq!(bucket.ready_at_ms(rate), 2001);
+        assert!(!bucket.take(at(2000), rate) && bucket.take(at(2001), rate));
     }
 
     proptest! {

@@ -111,6 +111,19 @@ settings::settings! {
         source_burst: u32 [1..=1_000_000] = 100,
         /// Networks whose connections are not counted for their source, like `10.0.0.0/8`: balancers, proxies, probes.
         source_exempt: Vec<Cidr> = [],
+        /// From the first byte of a message to its last.
+        message_deadline: Duration ["1s"..="1h"] = limits::MESSAGE_DEADLINE,
+        /// Messages a second that one connection may send, pings and pongs included; 0 means no limit. Over it the connection is not read from until it may go on; nothing
+        /// is lost. There is none unless you say so: what is much depends on what your clients do, and memory is bounded without it.
+        message_rate: u32 = 0,
+        /// Messages that a connection may send at once, if it has been silent before.
+        message_burst: u32 [1..=1_000_000] = 100,
+        /// Bytes a second that one connection may send; 0 means no limit.
+        byte_rate: ByteSize = ByteSize(0),
+        /// Bytes that a connection may send at once, if it has been silent before.
+        byte_burst: ByteSize ["512"..="1GiB"] = ByteSize(4 * limits::PACKET_BYTES_MAX),
+        /// Memory that the process may hold for all its clients: what they do not take, and parts of messages. Over it those for whom most is held are closed.
+        client_memory: ByteSize ["16MiB"..="1024GiB"] = ByteSize(limits::CLIENT_MEMORY_MAX),
         /// Values of the Host header that are welcome in upgrade requests; none listed: all are.
         @live hosts: Vec<String> = [],
         /// Values of the Origin header that are welcome in upgrade requests; none listed: all are. Clients that send none always are.
@@ -145,6 +158,31 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
         wrong.push(("proxy_from", "is empty, though proxy_listen takes connections from nobody else".into()));
     }
     check_tls(config, &mut wrong);
+    wrong.extend(rate_mistakes(config));
+    wrong
+}
+
+/// A connection that is made to wait must not be taken for one that has died.
+fn rate_mistakes(config: &Config) -> Vec<(&'static str, String)> {
+    let longest = limits::THROTTLED_MAX.as_secs();
+    let mut wrong = Vec::new();
+    let (messages, burst) = (u64::from(config.message_rate), u64::from(config.message_burst));
+    // The smallest frames that one read may bring, at 6 bytes each.
+    let most = (limits::METERED_READ_BYTES_MIN as u64 / 6).max(burst * 4 / 3);
+    if messages > 0 && most > messages * longest {
+        wrong.push((
+            "message_rate",
+            format!("is so low that {most} messages of one read take over {longest}s"),
+        ));
+    }
+    let (bytes, message) = (config.byte_rate.0 as u64, config.message_bytes.0 as u64);
+    let most = message.max(config.byte_burst.0 as u64);
+    if bytes > 0 && most > bytes * longest {
+        wrong.push((
+            "byte_rate",
+            format!("is so low that {most} bytes, as many as may come at once, take over {longest}s"),
+        ));
+    }
     wrong
 }
 

@@ -23,6 +23,8 @@ struct Answers<'a> {
     bytes: &'a mut [u8],
     start: usize,
     end: usize,
+    /// Messages that were answered.
+    messages: u64,
 }
 
 impl Gateway {
@@ -38,9 +40,10 @@ impl Gateway {
         if self.table.get(index).is_some_and(Conn::is_tcp) {
             return self.echo_tcp(now, index, bytes, at, out);
         }
-        let mut answers = Answers { bytes, start: at, end: at };
+        let mut answers = Answers { bytes, start: at, end: at, messages: 0 };
         let result = self.echo_websocket(index, &mut answers, at, out);
         answers.leave(index, out);
+        self.counts.messages += answers.messages;
         result.or_else(|reason| self.ended(now, index, reason, out))
     }
 
@@ -64,9 +67,17 @@ impl Gateway {
             let length = found.payload.as_ref().map_or(receiver.assembled().len(), ExactSizeIterator::len);
             out.note(index, Note::Message(found.opcode, length));
             let opcode = match found.opcode {
-                Opcode::Ping => Opcode::Pong,
-                Opcode::Pong => continue,
-                other => other,
+                Opcode::Ping | Opcode::Pong => {
+                    self.counts.controls += 1;
+                    if found.opcode == Opcode::Pong {
+                        continue;
+                    }
+                    Opcode::Pong
+                }
+                other => {
+                    answers.messages += 1;
+                    other
+                }
             };
             if found.compressed {
                 // It is answered from elsewhere, as is an assembled one.
@@ -108,16 +119,19 @@ impl Gateway {
         out: &mut impl Output,
     ) -> Result<usize, Ended> {
         let mut at = start;
+        let mut messages = 0;
         let result = loop {
             match tcp::next(bytes, at, self.limits.message_bytes) {
                 Ok(Some(packet)) => {
                     out.note(index, Note::Packet(packet.len()));
                     at = packet.end;
+                    messages += 1;
                 }
                 Ok(None) => break Ok(at),
                 Err(_) => break Err(CloseReason::TooBig),
             }
         };
+        self.counts.messages += messages;
         if at > start {
             out.reply(index, &bytes[start..at]);
         }
@@ -155,6 +169,7 @@ impl Answers<'_> {
             return Err(WsError::Utf8);
         }
         self.end = end;
+        self.messages += 1;
         Ok(())
     }
 

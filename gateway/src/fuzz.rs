@@ -131,6 +131,10 @@ impl Output for Done {
         SocketAddr::from(([192, 0, 2, 1], 9))
     }
 
+    fn held_for(&mut self, index: u32) -> usize {
+        self.clients.get(&index).map_or(0, |client| client.kept.len() + client.sent)
+    }
+
     fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
         &mut self.frames[shard as usize]
     }
@@ -244,7 +248,7 @@ impl Shell {
         let mut all = std::mem::take(&mut client.kept);
         all.extend_from_slice(bytes);
         self.done.consumed = 0;
-        self.tell(Input::Received { index, bytes: &mut all });
+        self.tell(Input::Received { index, bytes: &mut all, fresh: bytes.len() });
         assert!(self.done.consumed <= all.len(), "no more is consumed than there is");
         if let Some(client) = self.done.clients.get_mut(&index) {
             client.kept = all.split_off(self.done.consumed);

@@ -21,6 +21,8 @@ mod fifo;
 pub mod fuzz;
 mod links;
 mod machine;
+mod memory;
+mod meters;
 mod policy;
 mod proxied;
 mod receive;
@@ -32,6 +34,7 @@ mod table;
 mod tests;
 mod trace;
 mod tunables;
+mod unfinished;
 
 pub use admission::{HandshakeLimits, TurnedAway};
 pub use bounds::Bounds;
@@ -39,6 +42,8 @@ pub use census::{Chosen, Found, Progress, Seen};
 pub use cidr::Cidr;
 pub use config::Config;
 pub use machine::{Counts, Gateway, Mode, Settings, Tls};
+pub use memory::Watermark;
+pub use meters::RateLimits;
 pub use policy::Policy;
 use proto::close::CloseReason;
 use proto::ids::ConnId;
@@ -68,6 +73,13 @@ pub enum Input<'a> {
         index: u32,
         /// All that there are.
         bytes: &'a mut [u8],
+        /// How many of them, at their end, were not there last time; at the first time, all.
+        fresh: usize,
+    },
+    /// A part of something has come that cannot be read before the rest of it is there: of a TLS record. To be told after what could be read.
+    Partial {
+        /// Of whom.
+        index: u32,
     },
     /// A client's connection is at its end: the client said so, or it broke.
     Gone {
@@ -111,6 +123,13 @@ pub enum Input<'a> {
     Disconnected {
         /// Which shard.
         shard: u32,
+    },
+    /// So much memory is held for clients after a flush. Need only be told while this reactor holds more than its share ([`Watermark::share`]).
+    Held {
+        /// By this reactor's sockets and machine.
+        here: usize,
+        /// By those of all reactors of the process.
+        everywhere: usize,
     },
     /// So many bytes wait for a shard after a flush.
     Backlog {
@@ -156,6 +175,9 @@ pub trait Output {
 
     /// The address of a client's socket. Asked once for each connection, unless a balancer has told the client's own.
     fn peer(&mut self, index: u32) -> SocketAddr;
+
+    /// Bytes of memory that are held outside of the machine for a client: what waits for it, and what of it was not taken.
+    fn held_for(&mut self, index: u32) -> usize;
 
     /// The frames that go to a shard: append.
     fn shard(&mut self, shard: u32) -> &mut Vec<u8>;

@@ -18,12 +18,15 @@ use crate::deflate::{Deflate, send_compressed};
 use crate::drain::Drain;
 use crate::fifo::{Fifo, Since};
 use crate::links::Links;
+use crate::memory::Watermark;
+use crate::meters::Meters;
 use crate::proxied::Proxied;
 use crate::sources::Sources;
 use crate::stalls::Stalls;
 use crate::table::{Awaited, Conn, Stage, Table};
 use crate::trace::{Listening, Note, Trace};
 use crate::tunables::Tunables;
+use crate::unfinished::Unfinished;
 use crate::{Input, LinkError, Output};
 
 /// How long a client may take to see the end of its connection, before the socket is closed under it.
@@ -112,6 +115,12 @@ pub struct Counts {
     pub deflate_saved_bytes: u64,
     /// Packets for connections that had gone.
     pub stale: u64,
+    /// Messages of clients that came whole.
+    pub messages: u64,
+    /// Pings and pongs of clients.
+    pub controls: u64,
+    /// Times that a client was not read from because it sent too fast.
+    pub throttled: u64,
     /// Heartbeats and pings that were answered here.
     pub heartbeats: u64,
     /// Times a client became blocked.
@@ -145,6 +154,12 @@ pub struct Gateway {
     pub(crate) stalls: Stalls,
     /// Connections that were told to move, oldest first.
     pub(crate) moves: Fifo,
+    pub(crate) unfinished: Unfinished,
+    /// There if rates of connections are limited.
+    pub(crate) meters: Option<Box<Meters>>,
+    pub(crate) watermark: Watermark,
+    /// Bytes that the connections' receivers hold.
+    pub(crate) assembled: usize,
     /// Connections that are closing, oldest first.
     closings: Fifo,
 }
@@ -170,6 +185,10 @@ impl Gateway {
             handshakes: Handshakes::new(bounds.handshakes),
             sources: Sources::new(&bounds.sources, bounds.reactors),
             moves: Fifo::default(),
+            unfinished: Unfinished::new(bounds.message_deadline),
+            meters: Meters::new(bounds.rates),
+            watermark: bounds.watermark,
+            assembled: 0,
             closings: Fifo::default(),
         }
     }
@@ -205,11 +224,14 @@ impl Gateway {
         let Some(conn) = self.table.get_mut(index) else { return 0 };
         match conn.stage {
             Stage::Open if self.mode == Mode::Echo && conn.waiting => {}
+            Stage::Open if self.meters.as_ref().is_some_and(|meters| meters.appetite(index) == 0) => {}
             Stage::Open if self.mode == Mode::Relay && self.links.congested(conn.slot) => {
                 self.links.wait(index, conn);
             }
             Stage::Open | Stage::Closing | Stage::Free => {
-                return self.deflate.as_ref().map_or(usize::MAX, |deflate| deflate.appetite(index));
+                let metered = self.meters.as_ref().map_or(usize::MAX, |meters| meters.appetite(index));
+                let inflated = self.deflate.as_ref().map_or(usize::MAX, |deflate| deflate.appetite(index));
+                return metered.min(inflated);
             }
             Stage::Sniffing(_) | Stage::First if !conn.waiting => {
                 return proto::limits::UPGRADE_HEAD_BYTES_MAX + proto::limits::LOGIN_PACKET_BYTES_MAX;
@@ -230,12 +252,13 @@ impl Gateway {
 
     fn take(&mut self, now: Now, input: Input<'_>, out: &mut impl Output) -> Result<(), LinkError> {
         match input {
-            Input::Received { index, bytes } => {
+            Input::Received { index, bytes, fresh } => {
                 out.note(index, Note::Read(bytes.len()));
-                let consumed = self.receive(now, index, bytes, out);
+                let consumed = self.receive(now, index, bytes, fresh, out);
                 out.consumed(consumed);
             }
             Input::FromState { shard, kind, body } => return self.hear(now, shard, kind, body, out),
+            Input::Partial { index } => self.note_partial(now, index),
             Input::Gone { index, reason } => self.gone(index, reason, out),
             Input::Failed { index, reason } => self.end(now, index, reason, out),
             Input::Blocked { index } => {
@@ -259,6 +282,7 @@ impl Gateway {
             }
             Input::Connected { shard } => self.links.introduce(shard, &self.table, out),
             Input::Disconnected { shard } => self.links.disconnected(shard, out),
+            Input::Held { here, everywhere } => self.relieve(here, everywhere, out),
             Input::Backlog { shard, bytes } => self.links.backlog(shard, bytes, &mut self.table, out),
             Input::Drain => {
                 self.drain = Some(Drain::new(now, self.tunables.drain, self.table.len()));
@@ -296,6 +320,8 @@ impl Gateway {
         while let Some(index) = self.stalls.overdue(now) {
             self.gone(index, CloseReason::SlowReader, out);
         }
+        self.expire_unfinished(now, out);
+        self.unthrottle(now, out);
         self.drain_on(now, out);
         self.links.report_alive(now, out);
     }
@@ -307,6 +333,8 @@ impl Gateway {
             self.moves.next_deadline(MOVE_GRACE),
             self.closings.next_deadline(LINGER),
             self.stalls.next_deadline(),
+            self.unfinished.next_deadline(),
+            self.meters.as_ref().and_then(|meters| meters.next_deadline()),
             self.drain.map(|drain| drain.next_deadline()),
             self.links.next_deadline(),
         ];
@@ -388,8 +416,8 @@ impl Gateway {
         }
         self.record(index, reason, out);
         out.finish(index);
-        let Some(conn) = self.table.get_mut(index) else { return };
-        conn.receiver = None;
+        self.drop_receiver(index);
+        let Some(conn) = self.table.get(index) else { return };
         self.closings.push(now, index, conn.generation);
         self.table.advance(index, Stage::Closing);
     }
@@ -417,7 +445,11 @@ impl Gateway {
 
     fn release(&mut self, index: u32, out: &mut impl Output) {
         out.close(index);
+        self.drop_receiver(index);
         self.stalls.end(index);
+        if let Some(meters) = &mut self.meters {
+            meters.forget(index);
+        }
         self.proxied.forget(index);
         let waited = self.table.get(index).is_some_and(|conn| conn.waiting);
         self.table.remove(index);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use proto::close::CloseReason;
 use proto::ids::Slot;
-use proto::limits::{CLIENT_OUT_BYTES_MAX, FRAGMENTS_MAX, LOGIN_PACKET_BYTES_MAX};
+use proto::limits::{CLIENT_OUT_BYTES_MAX, FRAGMENTS_MAX, LOGIN_PACKET_BYTES_MAX, SPARE_RECEIVERS_MAX};
 use proto::link::{self, Open};
 use proto::packet::{
     ClientBody, Codec, Direction, Refused, RefusedCode, ServerBody, ServerPacket, decode_client,
@@ -19,7 +19,7 @@ use proto::ws::upgrade::{self, UpgradeError};
 use proto::ws::{self, Limits, Opcode, Receiver, Role, Subprotocol};
 
 use crate::Output;
-use crate::machine::{Gateway, Mode, send};
+use crate::machine::{Counts, Gateway, Mode, send};
 use crate::table::{Awaited, Stage, Transport};
 use crate::trace::Note;
 
@@ -34,14 +34,38 @@ pub(crate) struct Ended;
 
 impl Gateway {
     /// Handles all that can be handled of a client's bytes, and returns how many that was.
-    pub(crate) fn receive(&mut self, now: Now, index: u32, bytes: &mut [u8], out: &mut impl Output) -> usize {
+    pub(crate) fn receive(
+        &mut self,
+        now: Now,
+        index: u32,
+        bytes: &mut [u8],
+        fresh: usize,
+        out: &mut impl Output,
+    ) -> usize {
+        let Counts { messages, controls, .. } = self.counts;
+        let length = bytes.len();
+        let consumed = self.receive_all(now, index, bytes, fresh, out);
+        let messages = self.counts.messages - messages;
+        self.note_unfinished(now, index, messages, length - consumed);
+        self.meter(now, index, messages + self.counts.controls - controls, consumed);
+        consumed
+    }
+
+    fn receive_all(
+        &mut self,
+        now: Now,
+        index: u32,
+        bytes: &mut [u8],
+        fresh: usize,
+        out: &mut impl Output,
+    ) -> usize {
         let Some(conn) = self.table.get(index) else { return bytes.len() };
         if let Some(deflate) = &mut self.deflate {
             deflate.not_behind(index);
         }
         let mut at = 0;
         if let Stage::Sniffing(awaited) = conn.stage {
-            match self.begin(now, index, awaited, bytes, out) {
+            match self.begin(now, index, awaited, (bytes, fresh), out) {
                 Ok(taken) => at = taken,
                 Err(reason @ CloseReason::SourceLimit) => {
                     self.gone(index, reason, out);
@@ -89,7 +113,7 @@ impl Gateway {
         now: Now,
         index: u32,
         awaited: Awaited,
-        bytes: &[u8],
+        (bytes, fresh): (&[u8], usize),
         out: &mut impl Output,
     ) -> Result<usize, CloseReason> {
         if awaited == Awaited::ProxyHeader {
@@ -97,7 +121,7 @@ impl Gateway {
                 return Ok(0);
             };
             let awaited = self.introduced(now, index, header.source, out)?;
-            return Ok(header.len + self.begin(now, index, awaited, &bytes[header.len..], out)?);
+            return Ok(header.len + self.begin(now, index, awaited, (&bytes[header.len..], fresh), out)?);
         }
         match (awaited, bytes.first()) {
             (_, None) => Ok(0),
@@ -108,7 +132,7 @@ impl Gateway {
                 Ok(0)
             }
             (Awaited::Tls, _) => Err(CloseReason::TlsRequired),
-            _ => Ok(self.sniff(index, bytes, out)?.unwrap_or(0)),
+            _ => Ok(self.sniff(index, bytes, fresh, out)?.unwrap_or(0)),
         }
     }
 
@@ -141,6 +165,7 @@ impl Gateway {
         &mut self,
         index: u32,
         bytes: &[u8],
+        fresh: usize,
         out: &mut impl Output,
     ) -> Result<Option<usize>, CloseReason> {
         let Some(conn) = self.table.get_mut(index) else { return Ok(None) };
@@ -157,19 +182,25 @@ impl Gateway {
             return Err(CloseReason::UnknownProtocol);
         }
         let mut answer = Vec::new();
-        let accepted = upgrade::parse(bytes).and_then(|request| match request {
-            Some(request) => {
-                self.tunables.policy.check(&request)?;
-                let subprotocol = match request.subprotocol() {
-                    Err(UpgradeError::NoSubprotocol) if self.mode == Mode::Echo => None,
-                    known => Some(known?),
-                };
-                let deflate = self.deflate.as_ref().and_then(|_| Accepted::choose(request.extensions()));
-                upgrade::accept_with(&mut answer, request.key, subprotocol.map(Subprotocol::name), deflate);
-                Ok(Some((request.head_len, subprotocol, deflate)))
-            }
-            None => Ok(None),
-        });
+        let accepted =
+            upgrade::parse_on(bytes, bytes.len().saturating_sub(fresh)).and_then(|request| match request {
+                Some(request) => {
+                    self.tunables.policy.check(&request)?;
+                    let subprotocol = match request.subprotocol() {
+                        Err(UpgradeError::NoSubprotocol) if self.mode == Mode::Echo => None,
+                        known => Some(known?),
+                    };
+                    let deflate = self.deflate.as_ref().and_then(|_| Accepted::choose(request.extensions()));
+                    upgrade::accept_with(
+                        &mut answer,
+                        request.key,
+                        subprotocol.map(Subprotocol::name),
+                        deflate,
+                    );
+                    Ok(Some((request.head_len, subprotocol, deflate)))
+                }
+                None => Ok(None),
+            });
         match accepted {
             Ok(None) => Ok(None),
             Ok(Some((taken, subprotocol, deflate))) => {
@@ -252,7 +283,10 @@ impl Gateway {
             Receiver::with_deflate(Role::Server, conn.as_ref().is_some_and(|conn| conn.window().is_some()));
         let Some(mut kept) = conn.and_then(|conn| conn.receiver.take()) else { return fresh };
         let receiver = std::mem::replace(&mut *kept, fresh);
-        self.spare.push(kept);
+        self.assembled -= receiver.held();
+        if self.spare.len() < SPARE_RECEIVERS_MAX {
+            self.spare.push(kept);
+        }
         receiver
     }
 
@@ -262,8 +296,17 @@ impl Gateway {
         }
         if let Some(conn) = self.table.get_mut(index) {
             let mut kept = self.spare.pop().unwrap_or_else(|| Box::new(Receiver::new(Role::Server)));
+            self.assembled += receiver.held();
             *kept = receiver;
             conn.receiver = Some(kept);
+        }
+    }
+
+    /// Forgets what the codec remembers of a connection that takes no more messages.
+    pub(crate) fn drop_receiver(&mut self, index: u32) {
+        self.unfinished.end(index);
+        if let Some(receiver) = self.table.get_mut(index).and_then(|conn| conn.receiver.take()) {
+            self.assembled -= receiver.held();
         }
     }
 
@@ -282,13 +325,17 @@ impl Gateway {
                 self.packet(now, index, payload, out)
             }
             (Opcode::Ping, _) => {
+                self.counts.controls += 1;
                 if self.stalls.keep_ping(index, payload) {
                     return Ok(());
                 }
                 let waiting = self.pong(index, payload, out);
                 self.check_reader(now, index, waiting, out)
             }
-            (Opcode::Pong, _) => Ok(()),
+            (Opcode::Pong, _) => {
+                self.counts.controls += 1;
+                Ok(())
+            }
             (Opcode::Close, _) => {
                 // The peer's own code comes back (RFC 6455 section 5.5.1).
                 let code = &payload[..payload.len().min(2)];
@@ -311,6 +358,7 @@ impl Gateway {
     #[inline]
     fn packet(&mut self, now: Now, index: u32, packet: &[u8], out: &mut impl Output) -> Result<(), Ended> {
         let Some(conn) = self.table.get(index) else { return Err(Ended) };
+        self.counts.messages += 1;
         if conn.stage == Stage::First {
             return self.first_packet(now, index, packet, out);
         }

@@ -3,6 +3,7 @@
 mod compressed;
 mod drain;
 mod floods;
+mod greed;
 mod operator;
 mod proxied;
 mod secured;
@@ -43,6 +44,8 @@ struct Done {
     ended: Vec<(u32, CloseReason)>,
     /// What [`Output::send`] answers.
     waiting: usize,
+    /// What [`Output::held_for`] answers.
+    held: HashMap<u32, usize>,
     /// What [`Output::tell`] told.
     told: Vec<String>,
 }
@@ -75,6 +78,9 @@ impl Output for Done {
     }
     fn peer(&mut self, _: u32) -> SocketAddr {
         "192.0.2.1:9".parse().unwrap()
+    }
+    fn held_for(&mut self, index: u32) -> usize {
+        self.held.get(&index).copied().unwrap_or_default()
     }
     fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
         let wanted = self.frames.len().max(shard as usize + 1);
@@ -161,7 +167,7 @@ impl World {
         let mut rest = Vec::new();
         for piece in bytes.chunks(size) {
             rest.extend_from_slice(piece);
-            self.tell(Input::Received { index, bytes: &mut rest });
+            self.tell(Input::Received { index, bytes: &mut rest, fresh: piece.len() });
             rest.drain(..self.done.consumed);
         }
         rest

@@ -174,6 +174,10 @@ impl<O: Output> Output for Listening<'_, O> {
         self.out.peer(index)
     }
 
+    fn held_for(&mut self, index: u32) -> usize {
+        self.out.held_for(index)
+    }
+
     fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
         self.out.shard(shard)
     }

@@ -116,6 +116,19 @@ pub const MOVE_GRACE: Duration = Duration::from_secs(1);
 pub const MOVE_SPREAD: Duration = Duration::from_secs(1);
 /// Places of a reactor's table that are looked at in one turn for an operator's question: a system call each at most, half a millisecond in all.
 pub const CONNECTIONS_SCANNED: u32 = 1024;
+/// From the first byte of a message to its last: a full packet over a line of 10 kbit/s.
+pub const MESSAGE_DEADLINE: Duration = Duration::from_mins(1);
+/// Bytes of memory that one process holds for all its clients from one turn to the next; then the costliest connections are closed. A thousand that are at their
+/// bound, or ten thousand with a packet each and some air.
+pub const CLIENT_MEMORY_MAX: usize = 1024 * 1024 * 1024;
+/// Bytes of one read of a connection whose rate is limited: with the least, a hundred of the smallest frames; with the most, what a plain read may bring.
+pub const METERED_READ_BYTES_MIN: usize = 512;
+/// See [`METERED_READ_BYTES_MIN`].
+pub const METERED_READ_BYTES_MAX: usize = 256 * 1024;
+/// For this long a connection that sent too fast may have to wait, at worst: heartbeats come through it before the session's deadline.
+pub const THROTTLED_MAX: Duration = Duration::from_secs(20);
+/// Receivers of a reactor that are kept for reuse.
+pub const SPARE_RECEIVERS_MAX: usize = 1024;
 /// Accepted connections in one turn of a reactor.
 pub const ACCEPT_BUDGET: usize = 256;
 /// Sources of connections that one reactor remembers, if sources are limited: at some 50 bytes each, below 8 MiB, and more than it can have descriptors on most machines.
@@ -127,6 +140,10 @@ pub const HANDSHAKES_MAX: u32 = 8192;
 pub const HANDSHAKE_GRACE_DIVISOR: u32 = 4;
 
 const _: () = assert!(CLIENT_OUT_BYTES_MAX >= 2 * PACKET_BYTES_MAX);
+const _: () = assert!(CLIENT_MEMORY_MAX >= 512 * CLIENT_OUT_BYTES_MAX);
+const _: () =
+    assert!(THROTTLED_MAX.as_secs() + HEARTBEAT_INTERVAL.as_secs() + 1 < HEARTBEAT_DEADLINE.as_secs());
+const _: () = assert!(MESSAGE_DEADLINE.as_secs() >= 2 * THROTTLED_MAX.as_secs());
 const _: () =
     assert!(HANDSHAKES_MAX as usize * (UPGRADE_HEAD_BYTES_MAX + LOGIN_PACKET_BYTES_MAX) <= 128 * 1024 * 1024);
 const _: () = assert!(SHARD_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);

@@ -55,6 +55,8 @@ const _: () = assert!(cfg!(debug_assertions) || size_of::<Socket>() <= 24);
 struct Buffer {
     bytes: Vec<u8>,
     done: usize,
+    /// What it is counted with in [`Pool::held`].
+    counted: usize,
 }
 
 /// What a flush has to tell about a socket.
@@ -124,6 +126,18 @@ impl Sockets {
     /// Bytes that wait for all clients.
     pub fn queued(&self) -> usize {
         self.queued
+    }
+
+    /// Memory of all buffers that stay with their sockets from one turn to the next: of clients that are blocked, or have sent part of something. It is right after a
+    /// flush.
+    pub fn held(&self) -> usize {
+        self.pool.held
+    }
+
+    /// Memory of the buffers of the client at `index`.
+    pub fn held_for(&self, index: u32) -> usize {
+        let Some(Socket { out, rest, .. }) = self.table.get(index as usize) else { return 0 };
+        [out, rest].into_iter().flatten().map(|buffer| buffer.bytes.capacity()).sum()
     }
 
     /// All bytes that went through so far.
@@ -221,6 +235,9 @@ impl Sockets {
         let socket = self.table.get_mut(index as usize)?;
         socket.dirty = false;
         let (Some(stream), false) = (&mut socket.stream, socket.blocked) else {
+            if let Some(out) = &mut socket.out {
+                self.pool.count(out);
+            }
             let found_by_reply = socket.blocked && !std::mem::replace(&mut socket.behind, true);
             return found_by_reply.then_some(Flushed::Blocked);
         };
@@ -248,6 +265,7 @@ impl Sockets {
                 out.bytes.drain(..out.done);
                 out.done = 0;
             }
+            self.pool.count(out);
             return (!was_behind).then_some(Flushed::Blocked);
         }
         if socket.ending {
@@ -268,18 +286,19 @@ pub struct Scratch {
     /// A large rest, which is read on to in place; the bytes are here instead of in `main`.
     rest: Option<Box<Buffer>>,
     filled: usize,
+    fresh: usize,
 }
 
 impl Scratch {
     /// A buffer that takes up to `bytes` in one read.
     pub fn new(bytes: usize) -> Self {
-        Self { main: vec![0; bytes.max(2 * REST_COPIED_MAX)], rest: None, filled: 0 }
+        Self { main: vec![0; bytes.max(2 * REST_COPIED_MAX)], rest: None, filled: 0, fresh: 0 }
     }
 
     /// Reads once from a socket, at most `limit` bytes. `hung_up` comes from the event.
     #[inline]
     pub fn receive(&mut self, sockets: &mut Sockets, index: u32, limit: usize, hung_up: bool) -> Received {
-        self.filled = 0;
+        (self.filled, self.fresh) = (0, 0);
         let Some(socket) = sockets.table.get_mut(index as usize) else { return Received::Broken };
         let Some(stream) = &mut socket.stream else { return Received::Broken };
         if let Some(rest) = socket.rest.take() {
@@ -307,6 +326,7 @@ impl Scratch {
             Ok(0) if space > 0 => Received::Closed,
             Ok(n) => {
                 self.filled += n;
+                self.fresh = n;
                 sockets.traffic.read += n as u64;
                 if n == space || hung_up { Received::More } else { Received::Drained }
             }
@@ -316,6 +336,12 @@ impl Scratch {
                 _ => Received::Broken,
             },
         }
+    }
+
+    /// How many bytes the last [`Scratch::receive`] has read: the last ones of [`Scratch::bytes`].
+    #[inline]
+    pub fn fresh(&self) -> usize {
+        self.fresh
     }
 
     /// What the socket of the last [`Scratch::receive`] has for its machine.
@@ -347,6 +373,7 @@ impl Scratch {
             }
         };
         rest.done = left;
+        sockets.pool.count(&mut rest);
         match sockets.table.get_mut(index as usize) {
             Some(socket) if left > 0 && socket.stream.is_some() => socket.rest = Some(rest),
             _ => sockets.pool.give(rest),
@@ -363,6 +390,8 @@ struct Pool {
     )]
     buffers: Vec<Box<Buffer>>,
     bytes: usize,
+    /// Memory of the buffers that are not here, as far as they have been counted.
+    held: usize,
 }
 
 impl Pool {
@@ -373,7 +402,14 @@ impl Pool {
         buffer
     }
 
+    /// Takes note of how large a buffer that is in use has become.
+    fn count(&mut self, buffer: &mut Buffer) {
+        let counted = std::mem::replace(&mut buffer.counted, buffer.bytes.capacity());
+        self.held = self.held - counted + buffer.counted;
+    }
+
     fn give(&mut self, mut buffer: Box<Buffer>) {
+        self.held -= std::mem::take(&mut buffer.counted);
         let capacity = buffer.bytes.capacity();
         if capacity <= POOLED_BYTES_MAX && self.bytes + capacity <= POOL_BYTES_MAX {
             buffer.bytes.clear();

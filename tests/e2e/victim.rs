@@ -8,7 +8,7 @@ use proto::tcp;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::holdfast::Holdfast;
-use crate::metrics::{await_metric, metric};
+use crate::metrics::{await_metric, await_more, metric};
 use crate::program::PATIENCE;
 
 /// One gateway with one reactor that sends every message back.
@@ -59,6 +59,11 @@ impl Victim {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Some(stream)
+    }
+
+    /// Waits until it has counted more.
+    pub(crate) fn await_more(&self, name: &str, than: u64) {
+        await_more(self.admin(), &full(name), than);
     }
 
     /// So many tries to connect: what lives of them.

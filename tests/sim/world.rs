@@ -182,7 +182,8 @@ impl World {
         if up.is_empty() || gate.machine.appetite(*index) == 0 {
             return false;
         }
-        gate.handle(self.now, gateway::Input::Received { index: *index, bytes: up });
+        let fresh = up.len();
+        gate.handle(self.now, gateway::Input::Received { index: *index, bytes: up, fresh });
         let consumed = std::mem::take(&mut gate.edge.consumed);
         up.drain(..consumed);
         consumed > 0
@@ -604,6 +605,9 @@ impl gateway::Output for Edge {
     }
     fn peer(&mut self, _: u32) -> SocketAddr {
         SocketAddr::from(PEER)
+    }
+    fn held_for(&mut self, _: u32) -> usize {
+        0
     }
     fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
         let wanted = self.frames.len().max(shard as usize + 1);

@@ -30,6 +30,8 @@ reactor::counters! {
         counter tls_handshakes = "holdfast_gateway_tls_handshakes";
         /// TLS handshakes of clients that came back with a ticket.
         counter tls_resumed = "holdfast_gateway_tls_resumed";
+        /// Bytes of memory that are held for clients: what waits for them, and parts of messages.
+        gauge client_memory = "holdfast_gateway_client_memory_bytes";
         /// Connections that were taken in.
         counter accepted = "holdfast_gateway_accepted";
         /// Connections that were turned away at accept, by reason.
@@ -58,6 +60,12 @@ reactor::counters! {
         counter deflated = "holdfast_gateway_deflated_messages";
         /// Bytes that these had less.
         counter deflate_saved_bytes = "holdfast_gateway_deflate_saved_bytes";
+        /// Messages of clients that came whole.
+        counter messages = "holdfast_gateway_client_messages";
+        /// Pings and pongs of clients.
+        counter controls = "holdfast_gateway_client_control_frames";
+        /// Times that a client was not read from for a while because it sent too fast.
+        counter throttled = "holdfast_gateway_clients_throttled";
         /// Packets for connections that had gone.
         counter stale = "holdfast_gateway_stale_packets";
         /// Heartbeats and pings that were answered.
@@ -110,6 +118,9 @@ impl Counters {
             inflated,
             deflated,
             deflate_saved_bytes,
+            messages,
+            controls,
+            throttled,
             stale,
             heartbeats,
             blocked,
@@ -138,6 +149,9 @@ impl Counters {
         self.inflated.set(*inflated);
         self.deflated.set(*deflated);
         self.deflate_saved_bytes.set(*deflate_saved_bytes);
+        self.messages.set(*messages);
+        self.controls.set(*controls);
+        self.throttled.set(*throttled);
         self.stale.set(*stale);
         self.heartbeats.set(*heartbeats);
         self.blocked.set(*blocked);

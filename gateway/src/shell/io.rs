@@ -31,6 +31,11 @@ impl Io {
         self.tls.as_ref().is_some_and(|tls| tls.is_busy(index))
     }
 
+    /// Memory that is held for all clients from one turn to the next.
+    pub(super) fn held(&self) -> usize {
+        self.sockets.held() + self.tls.as_ref().map_or(0, |tls| tls.held())
+    }
+
     /// What the bytes of a read say inside of TLS; all of them are consumed. `None` for a connection that does not speak it.
     #[inline]
     pub(super) fn open(&mut self, index: u32, bytes: &mut [u8]) -> Option<Opened> {
@@ -89,6 +94,10 @@ impl Output for Io {
     fn peer(&mut self, index: u32) -> SocketAddr {
         // A client that has gone in between has no address any more; its end is the next event.
         self.sockets.peer(index).unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
+    }
+
+    fn held_for(&mut self, index: u32) -> usize {
+        self.sockets.held_for(index) + self.tls.as_ref().map_or(0, |tls| tls.held_for(index))
     }
 
     #[inline]

@@ -66,8 +66,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let count = count.min(proto::limits::REACTORS_MAX);
     let tls = secure(config, cores, count)?;
     let mut reactors = Vec::new();
-    let mut blocks = Vec::new();
-    for number in 0..count {
+    let blocks: Vec<Arc<Counters>> = (0..count).map(|_| Arc::default()).collect();
+    for (number, counters) in blocks.iter().enumerate() {
         let settings = Settings {
             mode: config.mode,
             limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
@@ -79,11 +79,16 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             tunables: Arc::clone(&tunables),
             bounds: Bounds::of(config, count as u32),
         };
-        let counters = Arc::new(Counters::default());
-        blocks.push(Arc::clone(&counters));
-        let (doors_now, passed) = (doors.clone(), passed.clone());
-        let birth =
-            Birth { settings, clock, doors: doors_now, passed, state: config.state, counters, crew: None };
+        let birth = Birth {
+            settings,
+            clock,
+            doors: doors.clone(),
+            passed: passed.clone(),
+            state: config.state,
+            counters: Arc::clone(counters),
+            everybodys: blocks.clone(),
+            crew: None,
+        };
         let reactor;
         (reactor, doors) = spawn(birth, tls.as_ref().map(|(_, pool)| pool))?;
         reactors.push(reactor);

@@ -68,6 +68,8 @@ pub(super) struct Birth {
     pub(super) counters: Arc<Counters>,
     /// Who does TLS handshakes, if clients may speak TLS.
     pub(super) crew: Option<Crew>,
+    /// Those of all reactors.
+    pub(super) everybodys: Vec<Arc<Counters>>,
 }
 
 /// One reactor.
@@ -85,6 +87,7 @@ pub(super) struct Worker {
     state: SocketAddr,
     dialers: Vec<Dialer>,
     counters: Arc<Counters>,
+    everybodys: Vec<Arc<Counters>>,
     told: Vec<(u32, Flushed)>,
     shed: u64,
     stopping: bool,
@@ -93,7 +96,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
     pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
-        let Birth { settings, clock, mut doors, passed, state, counters, crew } = birth;
+        let Birth { settings, clock, mut doors, passed, state, counters, everybodys, crew } = birth;
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
         let mut listeners = Vec::new();
@@ -116,6 +119,7 @@ impl Worker {
             state,
             dialers: Vec::new(),
             counters,
+            everybodys,
             told: Vec::new(),
             shed: 0,
             stopping: false,
@@ -146,6 +150,7 @@ impl Worker {
             self.expire(now);
             self.flush(now);
             self.counters.client_queue_bytes.set(self.io.sockets.queued() as u64);
+            self.watch_memory(now);
             self.counters.traffic(self.io.sockets.traffic());
             ended = self.clock.micros();
             self.counters.turn(&self.machine, ready.len(), ended - woken);
@@ -259,7 +264,9 @@ impl Worker {
         }
         self.io.consumed = 0;
         if !bytes.is_empty() {
-            no_link(self.machine.handle(now, Input::Received { index, bytes }, &mut self.io));
+            let fresh = self.scratch.fresh();
+            let input = Input::Received { index, bytes: self.scratch.bytes(), fresh };
+            no_link(self.machine.handle(now, input, &mut self.io));
         }
         self.io.consumed
     }
@@ -267,8 +274,13 @@ impl Worker {
     /// Hands to the machine what a client says inside of TLS.
     fn pass_on(&mut self, index: u32, mut opened: Opened, now: Now) {
         self.io.consumed = 0;
-        if !opened.plain.is_empty() {
-            self.tell(now, Input::Received { index, bytes: &mut opened.plain });
+        let Opened { plain, fresh, partial, .. } = &mut opened;
+        // That nothing was left is news, too.
+        if !plain.is_empty() || !*partial {
+            self.tell(now, Input::Received { index, bytes: plain, fresh: *fresh });
+        }
+        if opened.partial {
+            self.tell(now, Input::Partial { index });
         }
         let consumed = self.io.consumed;
         if let Some(tls) = &mut self.io.tls {
@@ -402,6 +414,27 @@ impl Worker {
         }
         for index in self.io.resumed.drain(..) {
             self.poller.again(Token(index as usize));
+        }
+    }
+
+    /// Has the machine close connections if the process holds too much for its clients.
+    fn watch_memory(&mut self, now: Now) {
+        let here = self.io.held() + self.machine.held();
+        self.counters.client_memory.set(here as u64);
+        if here <= self.settings.bounds.watermark.share() {
+            return;
+        }
+        let everywhere = self.everybodys.iter().map(|block| block.client_memory.get() as usize).sum();
+        let closed = |machine: &Gateway| machine.counts().closed[CloseReason::MemoryPressure.ordinal()];
+        let before = closed(&self.machine);
+        self.tell(now, Input::Held { here, everywhere });
+        let closed = closed(&self.machine) - before;
+        if closed > 0 {
+            tracing::warn!(
+                closed,
+                bytes = everywhere,
+                "too much memory was held for clients: the costliest were closed"
+            );
         }
     }
 

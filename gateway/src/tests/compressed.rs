@@ -166,7 +166,7 @@ fn bombs_in_one_read_are_worked_off_in_turns() {
         let mut bytes = bomb.repeat(BOMBS);
         let mut reads = 0;
         while !bytes.is_empty() {
-            world.tell(Input::Received { index, bytes: &mut bytes });
+            world.tell(Input::Received { index, bytes: &mut bytes, fresh: 0 });
             bytes.drain(..world.done.consumed);
             reads += 1;
             assert!(world.done.shard(0).len() <= INFLATED_BYTES_PER_READ + 10 * 1024);

@@ -175,6 +175,11 @@ impl Receiver {
         self.assembly.is_none() && self.done == 0
     }
 
+    /// Bytes of memory that it holds beside its own: those of a message that is being put together.
+    pub fn held(&self) -> usize {
+        self.assembly.as_ref().map_or(0, |assembly| size_of::<Assembly>() + assembly.bytes.capacity())
+    }
+
     /// After a `None`: how many bytes the partial frame at `*at` has in all, header included, so that the caller can size a buffer for it:
     /// never more than the limits allow. While the header is not whole, the most that a header has; 0 if there is no partial frame.
     pub fn wanted(&self) -> usize {

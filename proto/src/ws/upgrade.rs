@@ -75,10 +75,17 @@ pub enum UpgradeError {
     TooLarge,
 }
 
-/// Reads the request at the start of `bytes`; `None` while its head is incomplete. At most [`UPGRADE_HEAD_BYTES_MAX`] bytes are looked at, so
-/// that a head that arrives byte by byte costs little, too.
+/// Reads the request at the start of `bytes`; `None` while its head is incomplete. At most [`UPGRADE_HEAD_BYTES_MAX`] bytes are looked at.
 pub fn parse(bytes: &[u8]) -> Result<Option<Upgrade<'_>>, UpgradeError> {
-    let Some(head) = head(bytes).map_err(|HeadTooLarge| UpgradeError::TooLarge)? else { return Ok(None) };
+    parse_on(bytes, 0)
+}
+
+/// The same, for bytes of which the first `searched` have been given before: the end of the head is looked for behind them only. So a head costs no more when
+/// it comes byte by byte.
+pub fn parse_on(bytes: &[u8], searched: usize) -> Result<Option<Upgrade<'_>>, UpgradeError> {
+    let Some(head) = head_on(bytes, searched).map_err(|HeadTooLarge| UpgradeError::TooLarge)? else {
+        return Ok(None);
+    };
     if !lines_end_in_crlf(head) {
         return Err(UpgradeError::Bad("line does not end in CR LF"));
     }
@@ -265,9 +272,16 @@ pub(super) struct HeadTooLarge;
 
 /// The head at the start of `bytes`, its empty line included.
 pub(super) fn head(bytes: &[u8]) -> Result<Option<&[u8]>, HeadTooLarge> {
+    head_on(bytes, 0)
+}
+
+/// The same, if it does not end in the first `searched` bytes.
+fn head_on(bytes: &[u8], searched: usize) -> Result<Option<&[u8]>, HeadTooLarge> {
     let window = &bytes[..bytes.len().min(UPGRADE_HEAD_BYTES_MAX)];
-    match memmem::find(window, b"\r\n\r\n") {
-        Some(end) => Ok(Some(&window[..end + 4])),
+    // Its last four bytes may have begun among those.
+    let from = searched.saturating_sub(3).min(window.len());
+    match memmem::find(&window[from..], b"\r\n\r\n") {
+        Some(end) => Ok(Some(&window[..from + end + 4])),
         None if bytes.len() < UPGRADE_HEAD_BYTES_MAX => Ok(None),
         None => Err(HeadTooLarge),
     }

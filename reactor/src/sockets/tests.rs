@@ -156,3 +156,28 @@ fn the_end_of_a_client_is_seen_and_its_index_is_free_again() {
     world.sockets.flush(&mut told);
     assert!(told.is_empty());
 }
+
+#[test]
+fn memory_is_counted_while_a_client_holds_it_and_not_after() {
+    let mut world = world();
+    let mut scratch = Scratch::new(256 * 1024);
+    assert_eq!((world.sockets.held(), world.sockets.held_for(0)), (0, 0));
+    // It has sent half of something …
+    world.client.write_all(&[0; 1000]).unwrap();
+    world.receive(&mut scratch);
+    assert_eq!(scratch.fresh(), scratch.bytes().len());
+    scratch.keep(&mut world.sockets, 0, 0);
+    assert!(world.sockets.held() >= 1000);
+    // … and does not take what it is sent.
+    let mut told = Vec::new();
+    while told.is_empty() {
+        world.sockets.push(0, &[&vec![0; 256 * 1024]]);
+        world.sockets.flush(&mut told);
+    }
+    world.sockets.push(0, &[&vec![0; 1024 * 1024]]);
+    world.sockets.flush(&mut told);
+    assert!(world.sockets.held() >= 1_000 + world.sockets.queued());
+    assert_eq!(world.sockets.held(), world.sockets.held_for(0));
+    world.sockets.close(0);
+    assert_eq!((world.sockets.held(), world.sockets.held_for(0)), (0, 0));
+}

@@ -43,6 +43,8 @@ pub(super) struct Tls {
     /// What is encrypted, on its way to the socket.
     sealed: Vec<u8>,
     counts: Counts,
+    /// Memory of what came and was not taken, as far as it has been counted.
+    held: usize,
 }
 
 /// What has happened so far.
@@ -64,6 +66,8 @@ struct Session {
     rest: Vec<u8>,
     /// What the machine has sent in this turn.
     pending: Vec<u8>,
+    /// What it is counted with in [`Tls::held`].
+    counted: u32,
     end: End,
 }
 
@@ -92,6 +96,10 @@ enum Stage {
 pub(super) struct Opened {
     /// All that the machine has not taken yet. Goes back by [`Tls::keep`].
     pub(super) plain: Vec<u8>,
+    /// How many bytes of it, at its end, were not there last time.
+    pub(super) fresh: usize,
+    /// A part of something that cannot be read yet has come, too.
+    pub(super) partial: bool,
     /// Nothing more will come, because of this.
     pub(super) end: Option<CloseReason>,
 }
@@ -107,6 +115,7 @@ impl Tls {
             buffers: Buffers::default(),
             sealed: Vec::new(),
             counts: Counts::default(),
+            held: 0,
         }
     }
 
@@ -120,12 +129,23 @@ impl Tls {
         (self.sessions.len(), self.in_pool)
     }
 
+    /// Memory that is held for all connections from one turn to the next, beside what rustls itself has: parts of records and what the machine has not taken.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// What of that is held for one.
+    pub(super) fn held_for(&self, index: u32) -> usize {
+        self.sessions.get(&index).map_or(0, Session::held)
+    }
+
     /// From here on this connection speaks TLS.
     pub(super) fn begin(&mut self, index: u32) {
         self.begun += 1;
         let stage = Stage::Waiting { connection: None, jobs: 0, whole: 0 };
         let (incoming, rest, pending) = (Vec::new(), Vec::new(), Vec::new());
-        let session = Session { number: self.begun, stage, incoming, rest, pending, end: End::No };
+        let (number, counted, end) = (self.begun, 0, End::No);
+        let session = Session { number, stage, incoming, rest, pending, counted, end };
         self.sessions.insert(index, session);
     }
 
@@ -145,7 +165,9 @@ impl Tls {
         let Some(session) = self.sessions.get_mut(&index) else { return Opened::default() };
         match &mut session.stage {
             Stage::Open(connection) => {
-                let mut opened = Opened { plain: self.buffers.continued(&mut session.rest), end: None };
+                let old = session.rest.len();
+                let mut opened =
+                    Opened { plain: self.buffers.continued(&mut session.rest), ..Opened::default() };
                 let owned = !session.incoming.is_empty();
                 if owned {
                     session.incoming.extend_from_slice(bytes);
@@ -162,6 +184,8 @@ impl Tls {
                 if !self.sealed.is_empty() {
                     sockets.reply(index, &self.sealed);
                 }
+                opened.fresh = opened.plain.len() - old;
+                opened.partial = !session.incoming.is_empty();
                 opened.end = found.end.map(|end| {
                     end.map_or_else(|error| session.fail(index, &error), |()| CloseReason::PeerClosed)
                 });
@@ -203,7 +227,7 @@ impl Tls {
             CloseReason::TlsBusy
         };
         session.stage = Stage::Over;
-        Opened { plain: Vec::new(), end: Some(refused) }
+        Opened { end: Some(refused), ..Opened::default() }
     }
 
     /// Goes on where the pool has ended. `None` if the connection has gone meanwhile.
@@ -216,8 +240,12 @@ impl Tls {
         if !out.is_empty() {
             sockets.reply(index, &out);
         }
+        let mut opened = Opened { fresh: plain.len(), plain, partial: !incoming.is_empty(), end: None };
         match connection {
-            Err(error) => return Some((index, Opened { plain, end: Some(session.fail(index, &error)) })),
+            Err(error) => {
+                opened.end = Some(session.fail(index, &error));
+                return Some((index, opened));
+            }
             Ok(connection) if connection.is_handshaking() => {
                 let whole = whole.saturating_sub(consumed);
                 session.stage = Stage::Waiting { connection: Some(connection), jobs, whole };
@@ -229,15 +257,20 @@ impl Tls {
             }
         }
         session.incoming = incoming;
-        let end = closed.then_some(CloseReason::PeerClosed);
-        Some((index, Opened { plain, end }))
+        opened.end = closed.then_some(CloseReason::PeerClosed);
+        Some((index, opened))
     }
 
     /// Takes back what [`Tls::receive`] or [`Tls::settle`] gave out, when the machine has taken so much of it.
     pub(super) fn keep(&mut self, index: u32, plain: Vec<u8>, consumed: usize) {
         let rest = self.buffers.rest(plain, consumed);
         match self.sessions.get_mut(&index) {
-            Some(session) => session.rest = rest,
+            Some(session) => {
+                session.rest = rest;
+                let held = session.held();
+                let counted = std::mem::replace(&mut session.counted, held as u32);
+                self.held = self.held - counted as usize + held;
+            }
             None => self.buffers.give(rest),
         }
     }
@@ -274,7 +307,8 @@ impl Tls {
             session.pending.clear();
             drop(seal(index, session, &mut self.sealed, sockets));
         }
-        if let Some(Session { incoming, rest, pending, .. }) = self.sessions.remove(&index) {
+        if let Some(Session { incoming, rest, pending, counted, .. }) = self.sessions.remove(&index) {
+            self.held -= counted as usize;
             [incoming, rest, pending].into_iter().for_each(|buffer| self.buffers.give(buffer));
         }
     }
@@ -292,6 +326,10 @@ impl Tls {
 }
 
 impl Session {
+    fn held(&self) -> usize {
+        self.incoming.capacity() + self.rest.capacity()
+    }
+
     /// The client has broken the protocol, or speaks nothing that is spoken here.
     fn fail(&mut self, index: u32, error: &Error) -> CloseReason {
         tracing::debug!(index, %error, "TLS failed");

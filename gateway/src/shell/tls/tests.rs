@@ -200,6 +200,27 @@ fn over_the_bound_of_the_pool_a_handshake_is_refused_and_one_that_drags_on_is_en
 }
 
 #[test]
+fn what_is_held_for_clients_is_counted_and_given_back() {
+    let (jobs, _queue) = crossbeam_channel::bounded(TLS_JOBS_MAX);
+    let (mailbox, _inbox) = wake::unregistered(TLS_JOBS_MAX).unwrap();
+    let (mut tls, mut sockets) = (Tls::new(Crew { jobs, mailbox }), Sockets::default());
+    for index in 0..2 {
+        tls.begin(index);
+        let half = [&b"\x16\x03\x01\x40\0"[..], &[0; 16_000]].concat();
+        let opened = tls.receive(index, &mut half.clone(), &mut sockets);
+        tls.keep(index, opened.plain, 0);
+        assert!(tls.held_for(index) >= half.len());
+        tls.keep(index, vec![0; 10_000], 1000);
+        assert!(tls.held_for(index) >= half.len() + 9000);
+    }
+    assert_eq!(tls.held(), tls.held_for(0) + tls.held_for(1));
+    tls.close(0, &mut sockets);
+    assert_eq!(tls.held(), tls.held_for(1));
+    tls.close(1, &mut sockets);
+    assert_eq!((tls.held(), tls.held_for(0)), (0, 0));
+}
+
+#[test]
 fn an_outcome_for_a_connection_that_has_gone_reaches_nobody() {
     let files = Files::new("stale");
     let pool = Pool::start(1, 1, &Arc::new(files.identity())).unwrap();

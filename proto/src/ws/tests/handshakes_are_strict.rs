@@ -66,6 +66,18 @@ fn an_incomplete_head_waits_up_to_the_limit() {
 }
 
 #[test]
+fn a_head_that_comes_byte_by_byte_is_searched_once() {
+    for length in 1..GOOD.len() {
+        assert_eq!(upgrade::parse_on(&GOOD.as_bytes()[..length], length - 1), Ok(None));
+    }
+    assert!(upgrade::parse_on(GOOD.as_bytes(), GOOD.len() - 1).unwrap().is_some());
+    // What has been searched is not looked at again, whatever it is: but for the three bytes with which the end may have begun.
+    let end_is_behind = format!("{GOOD}X");
+    assert_eq!(upgrade::parse_on(end_is_behind.as_bytes(), GOOD.len()), Ok(None));
+    assert!(upgrade::parse_on(end_is_behind.as_bytes(), GOOD.len() - 1).unwrap().is_some());
+}
+
+#[test]
 fn what_browsers_and_proxies_vary_is_taken() {
     assert_eq!(with("Upgrade: websocket", "UPGRADE: WebSocket"), Ok(()));
     assert_eq!(with("Upgrade: websocket", "Upgrade:h2c,\t websocket"), Ok(()));
