@@ -1,12 +1,11 @@
 //! `holdfast logic`: the conversations and their store.
 
 use std::io;
-use std::net::SocketAddr;
 
 use ::logic::Config;
 use ::logic::shell::{self, Running};
 use clap::{ArgMatches, Command};
-use settings::LogFilter;
+use settings::{LinkAddress, LogFilter};
 
 use crate::failure::Failure;
 use crate::server::{self, Server};
@@ -24,7 +23,7 @@ impl Server for Config {
         shell::start(self)
     }
 
-    fn addresses(running: &Running) -> Vec<(&'static str, SocketAddr)> {
+    fn addresses(running: &Running) -> Vec<(&'static str, LinkAddress)> {
         running.addresses()
     }
 

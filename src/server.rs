@@ -2,10 +2,9 @@
 //! the life of the process; leaves the work to the server's own crate.
 
 use std::io;
-use std::net::SocketAddr;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use settings::{Changes, Entry, File, LogFilter, Settings, Sources};
+use settings::{Changes, Entry, File, LinkAddress, LogFilter, Settings, Sources};
 
 use crate::failure::Failure;
 use crate::logging::Filter;
@@ -30,7 +29,7 @@ pub(crate) trait Server: Settings + Clone {
     fn start(&self) -> io::Result<Self::Running>;
 
     /// What it listens on, by name: "listen", "admin" …
-    fn addresses(running: &Self::Running) -> Vec<(&'static str, SocketAddr)>;
+    fn addresses(running: &Self::Running) -> Vec<(&'static str, LinkAddress)>;
 
     /// Has a running server take on what is marked `@live` of these settings.
     fn take_on(&self, running: &Self::Running);
@@ -157,13 +156,14 @@ fn load<C: Settings>(given: &ArgMatches) -> Result<C, Failure> {
     C::load(&sources).map_err(|mistakes| Failure::Config(mistakes.to_string()))
 }
 
-/// `{"ready":"gateway","listen":"127.0.0.1:7400"}`; nothing in it needs escaping.
-fn json_line(part: &str, addresses: &[(&str, SocketAddr)]) -> String {
-    let addresses = addresses.iter().map(|(name, address)| format!(",\"{name}\":\"{address}\""));
+/// `{"ready":"gateway","listen":"127.0.0.1:7400"}`; of all that is in it only a path may need escaping.
+fn json_line(part: &str, addresses: &[(&str, LinkAddress)]) -> String {
+    let quoted = |address: &LinkAddress| serde_json::Value::from(address.to_string());
+    let addresses = addresses.iter().map(|(name, address)| format!(",\"{name}\":{}", quoted(address)));
     format!("{{\"ready\":\"{part}\"{}}}", addresses.collect::<String>())
 }
 
-fn human_line(part: &str, addresses: &[(&str, SocketAddr)]) -> String {
+fn human_line(part: &str, addresses: &[(&str, LinkAddress)]) -> String {
     let addresses: Vec<_> = addresses.iter().map(|(name, address)| format!("{name} {address}")).collect();
     format!("{part} is ready: {}", addresses.join(", "))
 }
@@ -183,13 +183,11 @@ mod tests {
 
     #[test]
     fn readiness_is_told_to_machines_and_to_people() {
-        let addresses = [
-            ("listen", SocketAddr::from(([127, 0, 0, 1], 1))),
-            ("admin", SocketAddr::from(([127, 0, 0, 1], 2))),
-        ];
-        let json = r#"{"ready":"gateway","listen":"127.0.0.1:1","admin":"127.0.0.1:2"}"#;
+        let addresses =
+            [("listen", "unix:/run/\"a\".sock".parse().unwrap()), ("admin", "127.0.0.1:2".parse().unwrap())];
+        let json = r#"{"ready":"gateway","listen":"unix:/run/\"a\".sock","admin":"127.0.0.1:2"}"#;
         assert_eq!(json_line("gateway", &addresses), json);
-        let human = "gateway is ready: listen 127.0.0.1:1, admin 127.0.0.1:2";
+        let human = r#"gateway is ready: listen unix:/run/"a".sock, admin 127.0.0.1:2"#;
         assert_eq!(human_line("gateway", &addresses), human);
     }
 }

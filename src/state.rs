@@ -1,12 +1,11 @@
 //! `holdfast state`: the sessions.
 
 use std::io;
-use std::net::SocketAddr;
 
 use ::state::Config;
 use ::state::shell::{self, Running};
 use clap::{ArgMatches, Command};
-use settings::LogFilter;
+use settings::{LinkAddress, LogFilter};
 
 use crate::failure::Failure;
 use crate::server::{self, Server};
@@ -24,7 +23,7 @@ impl Server for Config {
         shell::start(self)
     }
 
-    fn addresses(running: &Running) -> Vec<(&'static str, SocketAddr)> {
+    fn addresses(running: &Running) -> Vec<(&'static str, LinkAddress)> {
         running.addresses()
     }
 

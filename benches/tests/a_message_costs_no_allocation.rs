@@ -89,7 +89,7 @@ fn exchange(clients: &mut [Client], bursts: usize) {
 fn blocks(config: &Config, payload: &[u8]) -> u64 {
     let running = gateway::shell::start(config).unwrap();
     let (_, edge) = running.addresses().into_iter().find(|(name, _)| *name == "listen").unwrap();
-    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(edge, payload)).collect();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(edge.tcp().unwrap(), payload)).collect();
     if config.mode == Mode::Relay {
         clients.iter_mut().enumerate().for_each(|(number, client)| client.log_in(number));
     }
@@ -113,7 +113,7 @@ fn neither_echoed_nor_relayed_messages_are_allocated_for() {
     }
     for bytes in [20, 1024] {
         let state = stub::start(Answer::Sender).unwrap();
-        let relay = Config { mode: Mode::Relay, state, ..echo.clone() };
+        let relay = Config { mode: Mode::Relay, state: state.into(), ..echo.clone() };
         let blocks = blocks(&relay, &vec![b'x'; bytes]);
         assert!(
             blocks <= OTHERS,

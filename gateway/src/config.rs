@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::limits;
-use settings::{ByteSize, LogFilter, Setting};
+use settings::{ByteSize, LinkAddress, LogFilter, Setting};
 
 use crate::shell::tls::identity;
 use crate::{Cidr, Mode, Tls};
@@ -87,8 +87,8 @@ settings::settings! {
         admin: SocketAddr = "127.0.0.1:7401",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
         @live log: LogFilter = "",
-        /// Address of the state server's RPC.
-        state: SocketAddr = "127.0.0.1:7410",
+        /// Where the state server's RPC is: host:port, or unix:PATH on the same machine.
+        state: LinkAddress = "127.0.0.1:7410",
         /// This gateway's number, unique in the cluster.
         id: u32 [0..=4095] = 0,
         /// Reactor threads; 0 means one per core.

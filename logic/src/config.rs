@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use proto::limits;
-use settings::{ByteSize, LogFilter};
+use settings::{ByteSize, LinkAddress, LogFilter};
 
 settings::settings! {
     /// What the logic server is told by its operator.
     pub struct Config in "logic" {
-        /// Address for state servers. A loopback address: whoever reaches it may speak for any user.
-        listen: SocketAddr = "127.0.0.1:7420",
+        /// Where state servers come in: host:port, or unix:PATH for one on the same machine. A loopback address: whoever reaches it may speak for any user.
+        listen: LinkAddress = "127.0.0.1:7420",
         /// Address of the HTTP pages: health, readiness, metrics.
         http: SocketAddr = "127.0.0.1:7480",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
@@ -29,7 +29,7 @@ settings::settings! {
 
 fn check(config: &Config) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
-    if !config.listen.ip().is_loopback() {
+    if !config.listen.is_local() {
         wrong.push(("listen", "is no loopback address: whoever reaches it may speak for any user".into()));
     }
     wrong

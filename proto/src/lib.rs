@@ -3,6 +3,7 @@
 //! Sans-IO: bytes in, values and events out. This crate must never open a socket, read a clock, start a thread or log;
 //! who may depend on it: everybody. What the bytes mean to a session or a conversation is left to `state` and `logic`.
 
+pub mod auth;
 pub mod backend;
 pub mod close;
 #[cfg(any(test, feature = "fuzz"))]

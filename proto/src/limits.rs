@@ -90,6 +90,11 @@ const _: () = assert!(
     2 + DOWNLINK_TARGETS_MAX * (8 + 1 + DOWNLINK_PREFIX_BYTES_MAX) + PACKET_BYTES_MAX <= RPC_BODY_BYTES_MAX,
     "a full downlink fits a frame"
 );
+/// Links to one listener that have not yet said whose they are; of more the oldest must go. All reactors of a large cluster may come at once.
+pub const NEWCOMERS_MAX: usize = 1024;
+/// Bytes that such a link may send: more than any introduction has.
+pub const NEWCOMER_BYTES_MAX: usize = 256;
+
 const _: () = assert!(LIVE_CONNS_MAX * 9 < RPC_BODY_BYTES_MAX);
 const _: () =
     assert!(PUSH_TARGETS_MAX * (2 * (NAME_BYTES_MAX + 2) + 4) + PACKET_BYTES_MAX + 256 <= RPC_BODY_BYTES_MAX);

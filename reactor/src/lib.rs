@@ -5,7 +5,7 @@
 //! and what is said, is left to the machines. It is the only home of `unsafe` ([`sys`]).
 //!
 //! Reading order: [`poll`] (one turn), [`sockets`] (the many connections of clients), [`link`] (the few connections between our own
-//! processes), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`] and [`histogram`], [`admin`] and [`clock`].
+//! processes, over a [`stream`] of TCP or a Unix socket, from a [`link_listener`], known after they were [`newcomers`]), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`] and [`histogram`], [`admin`] and [`clock`].
 
 pub mod activation;
 pub mod admin;
@@ -13,9 +13,12 @@ pub mod clock;
 pub mod counters;
 pub mod histogram;
 pub mod link;
+pub mod link_listener;
 pub mod listener;
+pub mod newcomers;
 pub mod poll;
 pub mod sockets;
+pub mod stream;
 pub mod sys;
 pub mod traffic;
 pub mod wake;

@@ -4,15 +4,15 @@
 //! What goes out is gathered in a buffer of the caller's and leaves in one write a turn ([`Link::flush`]).
 
 use std::io::{self, Read as _, Write as _};
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use proto::rpc::{self, FrameError};
 use proto::time::Now;
+use settings::LinkAddress;
 
 use crate::poll::Ready;
+use crate::stream::{Peer, Stream};
 use crate::traffic::Traffic;
 
 /// Bytes of a link's receive buffer at first; it doubles when a read fills it …
@@ -34,7 +34,7 @@ const _: () = assert!(INBOX_BYTES_MAX >= proto::limits::RPC_BODY_BYTES_MAX + rpc
 /// An open RPC connection.
 #[derive(Debug)]
 pub struct Link {
-    stream: TcpStream,
+    stream: Stream,
     token: Token,
     /// Initialised throughout; `start..end` are bytes that came and were not yet given out as frames.
     inbox: Vec<u8>,
@@ -58,11 +58,20 @@ pub enum Filled {
 
 impl Link {
     /// Wraps a connected stream and registers it under `token`, for both interests, once.
-    pub fn new(mut stream: TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
+    pub fn new(stream: impl Into<Stream>, registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut stream = stream.into();
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        stream.set_nodelay(true)?;
+        stream.set_nodelay()?;
         let (inbox, traffic) = (Vec::new(), Traffic::default());
         Ok(Self { stream, token, inbox, start: 0, end: 0, sent: 0, blocked: false, traffic })
+    }
+
+    /// Takes bytes that were read from the stream before it was wrapped. No event will tell of them: ask the poller for another turn.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        debug_assert!(self.inbox.is_empty(), "it has not been read from");
+        self.inbox.resize(INBOX_BYTES_MIN.max(bytes.len()), 0);
+        self.inbox[..bytes.len()].copy_from_slice(bytes);
+        self.end = bytes.len();
     }
 
     /// The token under which its events come.
@@ -70,9 +79,9 @@ impl Link {
         self.token
     }
 
-    /// The other side's address.
-    pub fn peer(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+    /// Who is at the other end.
+    pub fn peer(&self) -> io::Result<Peer> {
+        self.stream.peer()
     }
 
     /// The bytes that went through since this was asked last.
@@ -159,7 +168,7 @@ impl Link {
 /// Keeps one outgoing link up: dials, waits between attempts, gives up never.
 #[derive(Debug)]
 pub struct Dialer {
-    address: SocketAddr,
+    address: LinkAddress,
     token: Token,
     state: Dialing,
     failures: u32,
@@ -175,13 +184,13 @@ enum Dialing {
 
 impl Dialer {
     /// A dialer that will make its first attempt at once. `seed` sets its jitter apart from that of others.
-    pub fn new(address: SocketAddr, token: Token, seed: u64) -> Self {
+    pub fn new(address: LinkAddress, token: Token, seed: u64) -> Self {
         Self { address, token, state: Dialing::Waiting { until_ms: 0 }, failures: 0, jitter: seed | 1 }
     }
 
     /// Whom it dials.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &LinkAddress {
+        &self.address
     }
 
     /// The link, if it is up.
@@ -208,7 +217,7 @@ impl Dialer {
             _ => return,
         }
         let dialed =
-            TcpStream::connect(self.address).and_then(|stream| Link::new(stream, registry, self.token));
+            Stream::connect(&self.address).and_then(|stream| Link::new(stream, registry, self.token));
         match dialed {
             Ok(link) => self.state = Dialing::Connecting { link, until_ms: now.after(CONNECT_DEADLINE) },
             Err(error) => {
@@ -224,13 +233,16 @@ impl Dialer {
             Dialing::Up(link) if ready.writable => link.writable(),
             Dialing::Connecting { link, .. } if ready.writable || ready.hung_up => {
                 let connected = match link.stream.take_error() {
-                    Ok(None) => link.peer().map(drop),
+                    Ok(None) => link.peer().and_then(plausible),
                     Ok(Some(error)) | Err(error) => Err(error),
                 };
                 match connected {
                     Ok(()) => return self.up(),
                     Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-                    Err(_) => self.lost(now),
+                    Err(error) => {
+                        tracing::debug!(address = %self.address, %error, "cannot connect");
+                        self.lost(now);
+                    }
                 }
             }
             _ => {}
@@ -267,10 +279,19 @@ impl Dialer {
     }
 }
 
+/// Nothing is said to a process of a user who is not to be there.
+fn plausible(peer: Peer) -> io::Result<()> {
+    if peer.is_plausible() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("at the other end is {peer}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::poll::Poller;
+    use mio::net::TcpStream;
     use std::net::TcpListener;
 
     fn at(mono_ms: u64) -> Now {
@@ -288,7 +309,7 @@ mod tests {
     fn connected() -> (Poller, Dialer, std::net::TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut poller = Poller::new(8).unwrap();
-        let mut dialer = Dialer::new(listener.local_addr().unwrap(), Token(3), 1);
+        let mut dialer = Dialer::new(listener.local_addr().unwrap().into(), Token(3), 1);
         dialer.expire(at(0), poller.registry());
         let mut ready = Vec::new();
         while dialer.link().is_none() {

@@ -13,17 +13,38 @@ use proto::time::Now;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that the kernel may hold for us; it cuts this down to net.core.somaxconn.
-const BACKLOG: i32 = 65_535;
+pub(crate) const BACKLOG: i32 = 65_535;
 /// How long sent bytes may stay unacknowledged by the other side's kernel before the connection is given up (tcp(7), TCP_USER_TIMEOUT): a client whose
 /// network is gone without a word does not stay for the quarter of an hour that retransmissions take.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long accepting rests when the process or the system has no descriptor or memory left.
 const REST: Duration = Duration::from_millis(100);
 
-/// One reactor's listening socket.
+/// A kind of socket that connections come from.
+pub trait Acceptor: mio::event::Source {
+    /// A connection.
+    type Stream;
+    /// What is known of who has connected.
+    type Peer;
+
+    /// The next connection, without waiting.
+    fn accept(&self) -> io::Result<(Self::Stream, Self::Peer)>;
+}
+
+impl Acceptor for mio::net::TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    #[inline]
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        Self::accept(self)
+    }
+}
+
+/// A listening socket: a reactor's own for clients, or one for links between our processes ([`crate::link_listener`]).
 #[derive(Debug)]
-pub struct Listener {
-    socket: mio::net::TcpListener,
+pub struct Listener<S = mio::net::TcpListener> {
+    socket: S,
     /// Held so that it can be given up: with no descriptor left, one connection at a time is still accepted and closed, instead of
     /// staying in the backlog and keeping the socket readable for ever.
     spare: Option<OwnedFd>,
@@ -73,16 +94,29 @@ impl Listener {
         socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
         // Of one that listens already this sets the length of the queue.
         socket.listen(BACKLOG)?;
-        Ok(Self {
-            socket: mio::net::TcpListener::from_std(socket.into()),
-            spare: spare_descriptor(),
-            resting_until_ms: None,
-        })
+        Ok(Self::over(mio::net::TcpListener::from_std(socket.into())))
     }
 
     /// The bound address, with the port that the kernel chose.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+}
+
+impl<S: Acceptor> Listener<S> {
+    /// Accepts from a socket that listens.
+    pub(crate) fn over(socket: S) -> Self {
+        Self { socket, spare: spare_descriptor(), resting_until_ms: None }
+    }
+
+    /// The socket alone.
+    pub(crate) fn into_socket(self) -> S {
+        self.socket
+    }
+
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> &S {
+        &self.socket
     }
 
     /// Begins to report connections under `token`.
@@ -96,12 +130,7 @@ impl Listener {
     }
 
     /// Accepts up to `budget` connections and hands each to `take`. A connection that died in the queue is skipped.
-    pub fn accept(
-        &mut self,
-        now: Now,
-        budget: usize,
-        mut take: impl FnMut(TcpStream, SocketAddr),
-    ) -> Accepted {
+    pub fn accept(&mut self, now: Now, budget: usize, mut take: impl FnMut(S::Stream, S::Peer)) -> Accepted {
         let mut result = Accepted::default();
         if self.resting_until_ms.is_some_and(|until| now.mono_ms < until) {
             return result;

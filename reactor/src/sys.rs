@@ -75,6 +75,29 @@ pub fn adopt(descriptor: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// The user for whom the process at the other end of a Unix socket runs: at the moment when it connected, or began to listen (unix(7), SO_PEERCRED).
+pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `credentials` is a valid, writable ucred and `size` tells its size; both outlive the call.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut size,
+        )
+    })?;
+    Ok(credentials.uid)
+}
+
+/// The user for whom this process runs.
+pub fn own_uid() -> u32 {
+    // SAFETY: no memory is passed, and it cannot fail (geteuid(2)).
+    unsafe { libc::geteuid() }
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -101,6 +124,15 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn both_ends_of_a_unix_socket_see_who_the_other_is() {
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert_eq!(peer_uid(one.as_fd()).unwrap(), own_uid());
+        assert_eq!(peer_uid(other.as_fd()).unwrap(), own_uid());
+        let stranger = File::open("/dev/null").unwrap();
+        assert!(peer_uid(stranger.as_fd()).is_err(), "no socket");
     }
 
     #[test]

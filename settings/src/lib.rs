@@ -26,6 +26,7 @@
 //! # Ok::<_, settings::Mistakes>(())
 //! ```
 
+mod address;
 mod diff;
 mod document;
 mod entry;
@@ -35,6 +36,7 @@ mod reader;
 mod secret;
 mod value;
 
+pub use address::LinkAddress;
 pub use diff::Changes;
 pub use entry::{Entry, effective, reference};
 pub use log::LogFilter;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ::settings::{LogFilter, Setting};
+use ::settings::{LinkAddress, LogFilter, Setting};
 use proto::limits;
 
 use crate::Settings;
@@ -13,14 +13,14 @@ use crate::token::{KeySpec, Keys};
 ::settings::settings! {
     /// What the state server is told by its operator.
     pub struct Config in "state" {
-        /// Address for the gateways' links. A loopback address: whoever reaches it may speak for any gateway.
-        listen: SocketAddr = "127.0.0.1:7410",
+        /// Where gateways come in: host:port, or unix:PATH for gateways on the same machine. A loopback address: whoever reaches it may speak for any gateway.
+        listen: LinkAddress = "127.0.0.1:7410",
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7411",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
         @live log: LogFilter = "",
-        /// Address of the logic server's RPC.
-        logic: SocketAddr = "127.0.0.1:7420",
+        /// Where the logic server's RPC is: host:port, or unix:PATH on the same machine.
+        logic: LinkAddress = "127.0.0.1:7420",
         /// Shard threads; 0 means one per core.
         shards: u32 [0..=limits::SHARDS_MAX] = 0,
         /// Keys that tokens are verified with, each as KID:ALG:SOURCE.
@@ -102,7 +102,7 @@ impl Setting for KeySpec {
 /// What no single value can tell; among it, what is in the files of the keys.
 fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
     let mut mistakes = Vec::new();
-    if !config.listen.ip().is_loopback() {
+    if !config.listen.is_local() {
         mistakes
             .push(("listen", "is no loopback address: whoever reaches it may speak for any gateway".into()));
     }

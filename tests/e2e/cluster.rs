@@ -34,24 +34,38 @@ impl Cluster {
 
     /// The same, with more settings for the gateway.
     pub(crate) fn start_with(for_gateway: &[(&'static str, &str)]) -> Self {
+        Self::arrange(for_gateway, &Links::default())
+    }
+
+    /// The same, with the links between the servers as they are said to be.
+    pub(crate) fn linked_by(links: &Links) -> Self {
+        Self::arrange(&[], links)
+    }
+
+    fn arrange(for_gateway: &[(&'static str, &str)], links: &Links) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = folder.path().join("key");
         std::fs::write(&key, SECRET).expect("the temporary folder can be written");
         let store = folder.path().join("holdfast.db").display().to_string();
         let any = SocketAddr::from((own_address(), 0)).to_string();
+        let listen = |part: &str| {
+            let path = folder.path().join(format!("{part}.sock"));
+            if links.by_unix_sockets { format!("unix:{}", path.display()) } else { any.clone() }
+        };
+        let more = |settings: Vec<(&'static str, String)>| [settings, links.settings.clone()].concat();
 
-        let logic =
-            Server::start("logic", vec![("listen", any.clone()), ("http", any.clone()), ("store", store)]);
+        let logic = more(vec![("listen", listen("logic")), ("http", any.clone()), ("store", store)]);
+        let logic = Server::start("logic", logic);
         let keys = format!("{KID}:HS256:file:{}", key.display());
-        let behind = ("logic", logic.address("listen").to_string());
-        let state = vec![("listen", any.clone()), ("admin", any.clone()), behind, ("token-keys", keys)];
+        let behind = ("logic", logic.told("listen"));
+        let state = vec![("listen", listen("state")), ("admin", any.clone()), behind, ("token-keys", keys)];
         // Its log tells who logs in, and from where.
-        let more = vec![("shards", "2".into()), ("log", "info,state=debug".into())];
-        let state = Server::start("state", [state, more].concat());
-        let behind = ("state", state.address("listen").to_string());
-        let gateway = vec![("listen", any.clone()), ("admin", any), behind, ("reactors", "2".into())];
-        let more = for_gateway.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        let gateway = Server::start("gateway", gateway.into_iter().chain(more).collect());
+        let state = [state, vec![("shards", "2".into()), ("log", "info,state=debug".into())]].concat();
+        let state = Server::start("state", more(state));
+        let behind = ("state", state.told("listen"));
+        let gateway = vec![("listen", any.clone()), ("admin", any.clone()), behind, ("reactors", "2".into())];
+        let asked = for_gateway.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let gateway = Server::start("gateway", more(gateway.into_iter().chain(asked).collect()));
         Self { gateway, state, logic, folder }
     }
 
@@ -74,6 +88,15 @@ impl Cluster {
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
+}
+
+/// How the servers of a cluster are linked.
+#[derive(Default)]
+pub(crate) struct Links {
+    /// Over Unix sockets in the cluster's folder, named `state.sock` and `logic.sock`, instead of TCP.
+    pub(crate) by_unix_sockets: bool,
+    /// What all three are told besides.
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
 
 /// A token that is good for an hour.
@@ -131,6 +154,11 @@ impl Server {
     /// Where it listens: "listen", "admin", "http".
     pub(crate) fn address(&self, name: &str) -> SocketAddr {
         self.process.address(&[name])
+    }
+
+    /// The same as it stands in the ready line, which may be no address of TCP.
+    pub(crate) fn told(&self, name: &str) -> String {
+        self.process.ready[name].as_str().expect("the ready line has it").to_owned()
     }
 
     /// Waits until it has said something: the line.

@@ -28,6 +28,7 @@ mod dev_runs_the_three_servers_and_leaves_none_behind;
 mod floods_of_connections_are_turned_away;
 mod foreign_clients;
 mod history_survives_a_restart;
+mod links_may_be_unix_sockets;
 mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;
 mod people_chat_in_their_terminals;

@@ -23,6 +23,7 @@ use reactor::admin::Admin;
 use reactor::clock::Clock;
 use reactor::sys;
 use reactor::wake::{self, Mailbox};
+use settings::LinkAddress;
 
 use crate::{Bounds, Config, Door, Settings, Tls, Tunables};
 use ask::Asker;
@@ -84,7 +85,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             clock,
             doors: doors.clone(),
             passed: passed.clone(),
-            state: config.state,
+            state: config.state.clone(),
             counters: Arc::clone(counters),
             everybodys: blocks.clone(),
             crew: None,
@@ -119,8 +120,9 @@ fn secure(config: &Config, cores: usize, reactors: usize) -> std_io::Result<Opti
 
 impl Running {
     /// The bound addresses: where clients and operators find it.
-    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        self.listen.iter().copied().chain([("admin", self.admin.address())]).collect()
+    pub fn addresses(&self) -> Vec<(&'static str, LinkAddress)> {
+        let bound = self.listen.iter().copied().chain([("admin", self.admin.address())]);
+        bound.map(|(name, address)| (name, address.into())).collect()
     }
 
     /// Tells whether every reactor turns; to be asked on any thread but theirs.

@@ -16,6 +16,7 @@ use reactor::listener::{self, Listener};
 use reactor::poll::{Poller, Ready};
 use reactor::sockets::{Flushed, Received, Scratch};
 use reactor::wake::Inbox;
+use settings::LinkAddress;
 
 use super::ask::Asked;
 use super::counters::Counters;
@@ -64,7 +65,7 @@ pub(super) struct Birth {
     pub(super) doors: Doors,
     pub(super) passed: PassedSockets,
     /// Where the state server is.
-    pub(super) state: SocketAddr,
+    pub(super) state: LinkAddress,
     pub(super) counters: Arc<Counters>,
     /// Who does TLS handshakes, if clients may speak TLS.
     pub(super) crew: Option<Crew>,
@@ -84,7 +85,7 @@ pub(super) struct Worker {
     /// None any more once this reactor is stopping.
     listeners: Vec<(Door, Listener)>,
     commands: Receiver<Command>,
-    state: SocketAddr,
+    state: LinkAddress,
     dialers: Vec<Dialer>,
     counters: Arc<Counters>,
     everybodys: Vec<Arc<Counters>>,
@@ -350,8 +351,10 @@ impl Worker {
     fn dial(&mut self, count: u32, anew: bool) {
         let Settings { gateway, reactor, boot_epoch, .. } = self.settings;
         let seed = boot_epoch ^ u64::from(gateway) << 32 ^ u64::from(reactor) << 24;
-        let dialer =
-            |shard| Dialer::new(self.state, Token(LINKS + shard as usize), seed ^ u64::from(shard) << 48);
+        let dialer = |shard| {
+            let token = Token(LINKS + shard as usize);
+            Dialer::new(self.state.clone(), token, seed ^ u64::from(shard) << 48)
+        };
         if anew {
             self.dialers.clear();
         }

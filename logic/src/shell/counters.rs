@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reactor::newcomers::{Newcomers, TurnedAway};
+
 use crate::Tally;
 
 /// Upper bounds of the sizes that batches are counted by, as labels of [`WriterCounters::commits`]; the last takes all that are larger.
@@ -17,8 +19,12 @@ reactor::counters! {
         gauge waiting = "holdfast_logic_waiting_inputs";
         /// Links that were accepted.
         counter accepted = "holdfast_logic_links_accepted";
-        /// Connections that were closed at once, because there are too many or no descriptor is left.
-        counter turned_away = "holdfast_logic_links_turned_away";
+        /// Links that have not introduced themselves.
+        gauge newcomers = "holdfast_logic_newcomers";
+        /// Links that were turned away before they were a shard's, by reason.
+        counter strangers["why"; TurnedAway::LABELS] = "holdfast_logic_links_turned_away";
+        /// Links of shards that were closed at once, because there are too many.
+        counter turned_away = "holdfast_logic_links_too_many";
         /// Links that ended, by reason.
         counter closed["reason"; ["gone", "protocol", "slow"]] = "holdfast_logic_links_closed";
         /// Times that reading from a link was put off because the writer or the link had too much to do.
@@ -67,6 +73,16 @@ reactor::counters! {
         counter commit_microseconds = "holdfast_logic_commit_microseconds";
         /// Time spent on writing the log back.
         counter tidy_microseconds = "holdfast_logic_tidy_microseconds";
+    }
+}
+
+impl LinkCounters {
+    /// Makes the numbers of those who wait to be known visible. Called once a turn by the thread that owns both.
+    pub(super) fn newcomers(&self, newcomers: &Newcomers) {
+        self.newcomers.set(newcomers.waiting() as u64);
+        for (cell, count) in self.strangers.iter().zip(newcomers.turned_away()) {
+            cell.set(*count);
+        }
     }
 }
 

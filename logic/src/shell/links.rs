@@ -3,20 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use mio::Token;
+use proto::auth::state_claim;
 use proto::backend::to_state;
-use proto::limits::{ACCEPT_BUDGET, STATE_LINKS_MAX, STATE_OUT_BYTES_MAX, WRITER_QUEUE_MAX};
+use proto::limits::{NEWCOMERS_MAX, STATE_LINKS_MAX, STATE_OUT_BYTES_MAX, WRITER_QUEUE_MAX};
 use proto::time::Now;
 use reactor::clock::Clock;
 use reactor::link::Filled;
-use reactor::listener::Listener;
+use reactor::newcomers::{Known, Newcomers};
 use reactor::poll::{Poller, Ready};
 use reactor::wake::{Mailbox, mailbox};
+use settings::LinkAddress;
 
 use super::counters::LinkCounters;
 use super::peer::{Peer, frame};
@@ -33,8 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 const LISTENER: Token = Token(0);
 const MAILBOX: Token = Token(1);
+const NEWCOMERS: usize = 2;
 /// A link's token is its id, and ids begin here.
-const FIRST_LINK: u64 = 2;
+const FIRST_LINK: u64 = (NEWCOMERS + NEWCOMERS_MAX) as u64;
 
 /// What reaches the thread from others.
 #[derive(Debug)]
@@ -62,8 +64,9 @@ enum End {
 pub(super) struct Links {
     poller: Poller,
     clock: Clock,
-    listener: Option<Listener>,
-    address: SocketAddr,
+    /// Given up when stopping.
+    newcomers: Option<Newcomers>,
+    address: LinkAddress,
     told: Receiver<Told>,
     /// To the writer; given up when stopping.
     writer: Option<Sender<Vec<Input>>>,
@@ -81,7 +84,7 @@ pub(super) struct Links {
 impl Links {
     /// Binds `address`; inputs go to `writer`.
     pub(super) fn new(
-        address: SocketAddr,
+        address: &LinkAddress,
         clock: Clock,
         writer: Sender<Vec<Input>>,
         counters: Arc<LinkCounters>,
@@ -89,16 +92,15 @@ impl Links {
         let poller = Poller::new(EVENTS)?;
         let (mailbox, told) = mailbox(poller.registry(), MAILBOX, MAILBOX_MESSAGES)?;
         // Our listeners share ports; a second logic server on this one would take half of the links to another store.
-        if address.port() != 0 {
+        if let Some(address) = address.tcp().filter(|address| address.port() != 0) {
             std::net::TcpListener::bind(address)?;
         }
-        let mut listener = Listener::bind(address)?;
-        listener.register(poller.registry(), LISTENER)?;
+        let newcomers = Newcomers::listen(address, poller.registry(), LISTENER, NEWCOMERS, state_claim)?;
         let links = Self {
             poller,
             clock,
-            address: listener.address()?,
-            listener: Some(listener),
+            address: newcomers.address()?,
+            newcomers: Some(newcomers),
             told,
             writer: Some(writer),
             peers: BTreeMap::new(),
@@ -112,8 +114,8 @@ impl Links {
     }
 
     /// The bound address.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn address(&self) -> &LinkAddress {
+        &self.address
     }
 
     /// Turns until told to stop, and then until all is answered or patience is at its end.
@@ -121,7 +123,7 @@ impl Links {
         let mut ready = Vec::with_capacity(EVENTS);
         let mut give_up_ms = None;
         loop {
-            let deadlines = [self.listener.as_ref().and_then(Listener::next_deadline), give_up_ms];
+            let deadlines = [self.newcomers.as_ref().and_then(Newcomers::next_deadline), give_up_ms];
             let now_ms = self.clock.now().mono_ms;
             let wait = |next: u64| Duration::from_millis(next.saturating_sub(now_ms));
             self.poller.turn(deadlines.into_iter().flatten().min().map(wait), &mut ready)?;
@@ -129,8 +131,9 @@ impl Links {
             for event in &ready {
                 self.handle(*event, now);
             }
-            if self.listener.as_ref().and_then(Listener::next_deadline).is_some_and(|at| at <= now.mono_ms) {
-                self.accept(now);
+            if let Some(newcomers) = &mut self.newcomers {
+                newcomers.expire(now, &mut self.poller);
+                self.counters.newcomers(newcomers);
             }
             // First what the writer can begin with; then again, for the flush may have found links broken.
             self.hand_over();
@@ -150,33 +153,32 @@ impl Links {
 
     fn handle(&mut self, event: Ready, now: Now) {
         match event.token {
-            LISTENER => self.accept(now),
             MAILBOX => self.listen(),
+            Token(place) if (place as u64) < FIRST_LINK => self.meet(event.token, now),
             Token(id) => self.hear(LinkId(id as u64), event),
         }
     }
 
-    fn accept(&mut self, now: Now) {
-        let Some(listener) = &mut self.listener else { return };
-        let (peers, poller, counters) = (&mut self.peers, &self.poller, &self.counters);
-        let next_id = &mut self.next_id;
-        let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
-            if peers.len() >= STATE_LINKS_MAX {
-                return counters.turned_away.add(1);
+    /// Takes in a link that has introduced itself.
+    fn meet(&mut self, token: Token, now: Now) {
+        let Some(newcomers) = &mut self.newcomers else { return };
+        let Some(Known { stream, peer, unread, .. }) = newcomers.ready(token, now, &mut self.poller) else {
+            return;
+        };
+        if self.peers.len() >= STATE_LINKS_MAX {
+            tracing::warn!(%peer, "there are too many links: one was closed");
+            return self.counters.turned_away.add(1);
+        }
+        let (id, token) = (LinkId(self.next_id), Token(self.next_id as usize));
+        match Peer::new(id, stream, &unread, self.poller.registry(), token) {
+            Ok(link) => {
+                self.peers.insert(id, link);
+                self.next_id += 1;
+                self.counters.accepted.add(1);
+                // What was read already is told by no event.
+                self.poller.again(token);
             }
-            let id = LinkId(*next_id);
-            match Peer::new(id, stream, poller.registry(), Token(*next_id as usize)) {
-                Ok(link) => {
-                    peers.insert(id, link);
-                    *next_id += 1;
-                    counters.accepted.add(1);
-                }
-                Err(error) => tracing::debug!(%peer, %error, "cannot take a link in"),
-            }
-        });
-        self.counters.turned_away.add(accepted.shed as u64);
-        if accepted.more {
-            self.poller.again(LISTENER);
+            Err(error) => tracing::debug!(%peer, %error, "cannot take a link in"),
         }
         self.counters.links.set(self.peers.len() as u64);
     }
@@ -194,7 +196,7 @@ impl Links {
                     }
                 }
                 Told::Stop => {
-                    self.listener = None;
+                    self.newcomers = None;
                     self.hand_over();
                     // The writer ends when it has done what it was sent.
                     self.writer = None;

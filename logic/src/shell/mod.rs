@@ -17,7 +17,6 @@ mod peer;
 mod writer;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -25,6 +24,7 @@ use crossbeam_channel::unbounded;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
 use reactor::wake::Mailbox;
+use settings::LinkAddress;
 
 use crate::store::sqlite::{Options, SqliteStore};
 use crate::{Config, Logic};
@@ -35,7 +35,7 @@ use writer::Writer;
 /// A running logic server. If its store breaks, it ends the process with status 74: see [`Logic`].
 #[derive(Debug)]
 pub struct Running {
-    listen: SocketAddr,
+    listen: LinkAddress,
     admin: Admin,
     links: Mailbox<Told>,
     threads: Vec<JoinHandle<io::Result<()>>>,
@@ -48,8 +48,8 @@ pub fn start(config: &Config) -> io::Result<Running> {
     let clock = Clock::start();
     let (link_counters, writer_counters) = <(Arc<LinkCounters>, Arc<WriterCounters>)>::default();
     let (requests, inbox) = unbounded();
-    let (links, mailbox) = Links::new(config.listen, clock, requests, Arc::clone(&link_counters))?;
-    let listen = links.address();
+    let (links, mailbox) = Links::new(&config.listen, clock, requests, Arc::clone(&link_counters))?;
+    let listen = links.address().clone();
     let writer = Writer {
         logic: Logic::new(store),
         clock,
@@ -71,8 +71,8 @@ pub fn start(config: &Config) -> io::Result<Running> {
 
 impl Running {
     /// The bound addresses: where state servers and operators find it.
-    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        vec![("listen", self.listen), ("http", self.admin.address())]
+    pub fn addresses(&self) -> Vec<(&'static str, LinkAddress)> {
+        vec![("listen", self.listen.clone()), ("http", self.admin.address().into())]
     }
 
     /// Takes nothing new, commits and answers what was taken, closes the store and ends the threads.

@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use mio::net::TcpStream;
 use mio::{Registry, Token};
 use proto::backend::{FromLogic, FromState, LinkError, to_state};
 use proto::rpc::FrameError;
 use reactor::link::Link;
+use reactor::stream::Stream;
 
 use crate::{Device, Input, LinkId, Output};
 
@@ -51,11 +51,13 @@ impl fmt::Display for Breach {
 impl Peer {
     pub(super) fn new(
         id: LinkId,
-        stream: TcpStream,
+        stream: Stream,
+        unread: &[u8],
         registry: &Registry,
         token: Token,
     ) -> std::io::Result<Self> {
-        let link = Link::new(stream, registry, token)?;
+        let mut link = Link::new(stream, registry, token)?;
+        link.unread(unread);
         Ok(Self { id, link, out: Vec::new(), queued: 0, greeted: false, hung_up: false })
     }
 

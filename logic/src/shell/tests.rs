@@ -29,7 +29,7 @@ fn server(folder: &Path) -> Running {
 }
 
 fn address(running: &Running, wanted: &str) -> SocketAddr {
-    running.addresses().into_iter().find(|(name, _)| *name == wanted).unwrap().1
+    running.addresses().into_iter().find(|(name, _)| *name == wanted).unwrap().1.tcp().unwrap()
 }
 
 /// A state shard, as far as logic can tell.
@@ -191,9 +191,9 @@ fn who_breaks_the_protocol_is_cut_off_and_others_are_not() {
     }
     good.send([request(1, text(1))]);
     assert!(matches!(good.answer(1).0.body, ServerBody::SubmitOk(_)));
-    assert!(
-        http(&running, "/metrics").contains("holdfast_logic_links_closed_total{reason=\"protocol\"} 6\n")
-    );
+    let page = http(&running, "/metrics");
+    assert!(page.contains("holdfast_logic_links_turned_away_total{why=\"stranger\"} 5\n"), "{page}");
+    assert!(page.contains("holdfast_logic_links_closed_total{reason=\"protocol\"} 1\n"), "{page}");
     running.stop().unwrap();
 }
 
@@ -219,7 +219,7 @@ fn a_second_server_finds_the_port_or_the_store_taken() {
         |listen, store| Config { listen, store, http: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
     let same_store = config("127.0.0.1:0".parse().unwrap(), folder.path().join("data/holdfast.db"));
     assert!(start(&same_store).unwrap_err().to_string().ends_with("another process has it open"));
-    let same_port = config(address(&running, "listen"), folder.path().join("other.db"));
+    let same_port = config(address(&running, "listen").into(), folder.path().join("other.db"));
     assert_eq!(start(&same_port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     running.stop().unwrap();
 }

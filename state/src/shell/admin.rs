@@ -5,12 +5,16 @@ use std::sync::Arc;
 use reactor::admin::{Request, Response};
 use reactor::counters::Page;
 
-use super::counters::Counters;
+use super::counters::{Counters, DoorCounters};
 
 /// What is answered to whom.
-pub(super) fn pages(blocks: Vec<Arc<Counters>>) -> impl Fn(Request<'_>) -> Response + Send + 'static {
+pub(super) fn pages(
+    blocks: Vec<Arc<Counters>>,
+    door: Arc<DoorCounters>,
+) -> impl Fn(Request<'_>) -> Response + Send + 'static {
     let mut metrics = Page::default();
     metrics.add(blocks.clone());
+    metrics.add(vec![door]);
     move |request| match (request.method, request.path) {
         ("GET", "/healthz") => Response::text("ok\n"),
         ("GET", "/readyz") => ready(&blocks),

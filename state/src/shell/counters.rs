@@ -1,6 +1,7 @@
 //! The state server's metrics. Owns their names; what they count is the machine's.
 
 use proto::close::CloseReason;
+use reactor::newcomers::{Newcomers, TurnedAway};
 
 use crate::{Counts, REFUSED_LABELS, Shard};
 
@@ -87,6 +88,26 @@ reactor::counters! {
         counter ended["reason"; CloseReason::LABELS] = "holdfast_state_sessions_ended";
         /// Packets that were refused, by code.
         counter refused["code"; REFUSED_LABELS] = "holdfast_state_refused";
+    }
+}
+
+reactor::counters! {
+    /// The door's counters.
+    pub(super) struct DoorCounters {
+        /// Links that have not introduced themselves.
+        gauge waiting = "holdfast_state_newcomers";
+        /// Links that were turned away before they were a gateway's, by reason.
+        counter turned_away["why"; TurnedAway::LABELS] = "holdfast_state_links_turned_away";
+    }
+}
+
+impl DoorCounters {
+    /// Makes the door's numbers visible. Called once a turn by the thread that owns both.
+    pub(super) fn publish(&self, newcomers: &Newcomers) {
+        self.waiting.set(newcomers.waiting() as u64);
+        for (cell, count) in self.turned_away.iter().zip(newcomers.turned_away()) {
+            cell.set(*count);
+        }
     }
 }
 

@@ -12,24 +12,24 @@ mod worker;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io as std_io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use ::settings::LinkAddress;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
 use reactor::wake::Mailbox;
 
 use crate::token::Keys;
 use crate::{Config, Settings};
-use counters::Counters;
+use counters::{Counters, DoorCounters};
 use door::Door;
 use worker::{Told, Worker};
 
 /// A running state server.
 #[derive(Debug)]
 pub struct Running {
-    listen: SocketAddr,
+    listen: LinkAddress,
     admin: Admin,
     door: (Mailbox<door::Stop>, JoinHandle<std_io::Result<()>>),
     shards: Vec<(Mailbox<Told>, JoinHandle<std_io::Result<()>>)>,
@@ -62,22 +62,23 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             keys: keys.clone(),
             ..config.settings()
         };
-        let (worker, mailbox) = Worker::new(settings, clock, config.logic, counters)?;
+        let (worker, mailbox) = Worker::new(settings, clock, config.logic.clone(), counters)?;
         let thread = thread::Builder::new().name(format!("shard-{shard}")).spawn(move || worker.run())?;
         shards.push((mailbox, thread));
     }
+    let door_counters = Arc::new(DoorCounters::default());
     let mailboxes = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let (door, mailbox) = Door::new(config.listen, clock, mailboxes)?;
+    let (door, mailbox) = Door::new(&config.listen, clock, mailboxes, Arc::clone(&door_counters))?;
     let listen = door.address()?;
     let thread = thread::Builder::new().name("door".into()).spawn(move || door.run())?;
-    let admin = Admin::start(config.admin, admin::pages(blocks))?;
+    let admin = Admin::start(config.admin, admin::pages(blocks, door_counters))?;
     Ok(Running { listen, admin, door: (mailbox, thread), shards })
 }
 
 impl Running {
     /// The bound addresses: where gateways and operators find it.
-    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        vec![("listen", self.listen), ("admin", self.admin.address())]
+    pub fn addresses(&self) -> Vec<(&'static str, LinkAddress)> {
+        vec![("listen", self.listen.clone()), ("admin", self.admin.address().into())]
     }
 
     /// Ends all links and the threads. Gateways hold the clients' connections until a state server is there again.

@@ -1,7 +1,7 @@
 //! A state server in this process, between a gateway and a logic server that are a few lines each.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use proto::backend::{self, FromLogic};
@@ -80,15 +80,20 @@ impl Wire {
     }
 }
 
+fn address(running: &Running, place: usize) -> SocketAddr {
+    running.addresses()[place].1.tcp().unwrap()
+}
+
 fn config(logic: SocketAddr) -> Config {
     let key = "a:HS256:base64:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
-    let any = "127.0.0.1:0".parse().unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (listen, logic) = (any.into(), logic.into());
     let token_keys = vec![KeySpec::parse(key).unwrap()];
-    Config { listen: any, admin: any, logic, shards: 2, token_keys, ..Config::default() }
+    Config { listen, admin: any, logic, shards: 2, token_keys, ..Config::default() }
 }
 
 fn ask_admin(running: &Running, path: &str) -> String {
-    let mut stream = TcpStream::connect(running.addresses()[1].1).unwrap();
+    let mut stream = TcpStream::connect(address(running, 1)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -101,7 +106,7 @@ fn hello(shard: u32) -> Hello {
 
 /// A gateway's link to a shard, welcomed.
 fn gateway(running: &Running, shard: u32) -> Wire {
-    let mut gateway = Wire::to(running.addresses()[0].1);
+    let mut gateway = Wire::to(address(running, 0));
     gateway.send(|out| {
         link::hello(out, hello(shard));
         link::live(out, &[], true);
@@ -194,7 +199,7 @@ fn without_logic_the_server_is_healthy_and_not_ready() {
 fn the_door_closes_on_who_is_no_gateway_and_lets_the_next_one_in() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let running = start(&config(closed)).unwrap();
-    let listen = running.addresses()[0].1;
+    let listen = address(&running, 0);
     let strangers: [&[u8]; 3] = [b"GET / HTTP/1.1\r\n\r\n", &[0, 0, 0, 1, 0x77], &[0, 0, 1, 255, 1]];
     for bytes in strangers {
         let mut stranger = Wire::to(listen);

@@ -2,18 +2,18 @@
 //! turn.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::settings::LinkAddress;
 use crossbeam_channel::Receiver;
 use mio::Token;
-use mio::net::TcpStream;
 use proto::limits::{GATEWAY_LINKS_MAX, GATEWAY_OUT_BYTES_MAX};
 use proto::time::Now;
 use reactor::clock::Clock;
 use reactor::link::{Dialer, Filled, Link};
 use reactor::poll::{Poller, Ready};
+use reactor::stream::Stream;
 use reactor::wake::{Mailbox, mailbox};
 use slab::Slab;
 
@@ -38,8 +38,13 @@ const _: () = assert!(GATEWAY_LINKS_MAX <= 1 << PLACE_BITS);
 /// What a shard can be told from outside.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// A gateway has come whose introduction, still unread, names this shard.
-    Gateway(TcpStream),
+    /// A gateway has come whose introduction names this shard.
+    Gateway {
+        /// Its link.
+        stream: Stream,
+        /// What was read from it, the introduction first.
+        unread: Vec<u8>,
+    },
     /// End.
     Stop,
 }
@@ -63,7 +68,7 @@ impl Worker {
     pub(super) fn new(
         settings: Settings,
         clock: Clock,
-        logic: SocketAddr,
+        logic: LinkAddress,
         counters: Arc<Counters>,
     ) -> io::Result<(Self, Mailbox<Told>)> {
         let poller = Poller::new(EVENTS)?;
@@ -114,12 +119,12 @@ impl Worker {
         while let Ok(told) = self.inbox.try_recv() {
             match told {
                 Told::Stop => self.stopping = true,
-                Told::Gateway(stream) => self.take_over(stream, now),
+                Told::Gateway { stream, unread } => self.take_over(stream, &unread, now),
             }
         }
     }
 
-    fn take_over(&mut self, stream: TcpStream, now: Now) {
+    fn take_over(&mut self, stream: Stream, unread: &[u8], now: Now) {
         let entry = self.gateways.vacant_entry();
         let place = entry.key();
         self.counted += 1;
@@ -129,13 +134,15 @@ impl Worker {
             return;
         }
         match Link::new(stream, self.poller.registry(), token) {
-            Ok(link) => entry.insert(link),
+            Ok(link) => entry.insert(link).unread(unread),
             Err(error) => return tracing::warn!(%error, "a gateway link could not be taken over"),
-        };
+        }
         if place >= self.io.gateways.len() {
             self.io.gateways.resize_with(place + 1, Vec::new);
         }
         self.machine.handle(now, Input::GatewayUp(GatewayLink(place as u32)), &mut self.io);
+        // What was read already is told by no event.
+        self.poller.again(token);
     }
 
     /// Reads from a gateway while it has something, up to the budget.
