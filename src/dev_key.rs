@@ -11,6 +11,7 @@ use ::state::token::{HS256_SECRET_BYTES_MIN, KeySource, KeySpec, Mint, TokenAlgo
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::{Arg, value_parser};
+use proto::device::DeviceClass;
 use proto::ids::{DeviceId, Uid};
 use proto::time::Now;
 
@@ -77,8 +78,19 @@ impl Signer {
 
     /// A token that is good from now on, on this device or on any.
     pub(crate) fn token(&self, uid: &Uid, device: Option<&DeviceId>, ttl: Duration) -> String {
+        self.token_for(uid, device, None, ttl)
+    }
+
+    /// The same, for a device of this class.
+    pub(crate) fn token_for(
+        &self,
+        uid: &Uid,
+        device: Option<&DeviceId>,
+        class: Option<DeviceClass>,
+        ttl: Duration,
+    ) -> String {
         let audience = &::state::Config::default().token_audience;
-        mint(Mint { kid: &self.kid, audience, uid, device, ttl }, &self.secret, now())
+        mint(Mint { kid: &self.kid, audience, uid, device, class, id: None, ttl }, &self.secret, now())
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use proto::device::DeviceClass;
 use proto::ids::{DeviceId, Uid};
 use settings::Setting as _;
 
@@ -17,6 +18,9 @@ pub(crate) fn command() -> Command {
     Command::new("token").about("Mints a token for development").args([
         value("uid", "UID").required(true).value_parser(value_parser!(Uid)).help("Whose"),
         value("device", "DEVICE").value_parser(value_parser!(DeviceId)).help("Good for this device only"),
+        value("class", "CLASS")
+            .value_parser(value_parser!(DeviceClass))
+            .help("What the device is: phone, tablet, desktop, web or other"),
         value("ttl", "DURATION").default_value("24h").value_parser(Duration::parse).help("Good for so long"),
         value("key-file", "PATH")
             .default_value("data/dev.key")
@@ -33,6 +37,11 @@ pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
     let ttl: &Duration = given.get_one("ttl").expect(defaulted);
     let file: &PathBuf = given.get_one("key-file").expect(defaulted);
     let kid: &String = given.get_one("kid").expect(defaulted);
-    let token = Signer::read(file, kid)?.token(uid, given.get_one("device"), *ttl);
+    let token = Signer::read(file, kid)?.token_for(
+        uid,
+        given.get_one("device"),
+        given.get_one("class").copied(),
+        *ttl,
+    );
     print::line(&token)
 }

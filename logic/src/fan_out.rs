@@ -1,6 +1,6 @@
 //! Who is told of a new message, and on which link. Owns the table of links; leaves the sessions of a user to the shard that owns their slot.
 
-use proto::backend::Push;
+use proto::backend::{Push, PushClass, Spot};
 use proto::ids::{DeviceId, Slot, Uid};
 use proto::limits::PUSH_TARGETS_MAX;
 use proto::packet::{Codec, Message, ServerBody, ServerPacket, encode_server};
@@ -56,7 +56,7 @@ impl<S: Store> Logic<S> {
                 _ => self.tally.push_targets_dropped += 1,
             }
         }
-        let (conversation, seq) = (message.conversation.clone(), message.seq);
+        let spot = Spot { conversation: message.conversation.clone(), seq: message.seq };
         let mut packet = Vec::with_capacity(message.body.len() + 256);
         encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Push(message)), &mut packet);
         for (link, targets) in links.iter().zip(targets) {
@@ -66,7 +66,7 @@ impl<S: Store> Logic<S> {
                 let targets = std::mem::replace(targets, rest);
                 self.tally.pushes += 1;
                 self.tally.push_targets += targets.len() as u64;
-                let push = Push { targets, packet: packet.clone(), conversation: conversation.clone(), seq };
+                let push = Push { targets, packet: packet.clone(), class: PushClass::Chat(spot.clone()) };
                 self.outputs.push(Output::Push { link, push });
             }
         }

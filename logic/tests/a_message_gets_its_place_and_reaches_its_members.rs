@@ -5,6 +5,7 @@ mod kit;
 
 use kit::*;
 use logic::Input;
+use proto::backend::{PushClass, Spot};
 use proto::ids::Slot;
 use proto::limits::{BODY_BYTES_MAX, PACKET_BYTES_MAX, PUSH_TARGETS_MAX};
 use proto::packet::{
@@ -44,7 +45,8 @@ fn everybody_is_told_but_the_device_that_said_it() {
             told.push(uid.clone());
         }
         let message = message_of(push);
-        assert_eq!((&message.conversation, message.seq), (&push.conversation, push.seq));
+        let spot = Spot { conversation: message.conversation.clone(), seq: message.seq };
+        assert_eq!(push.class, PushClass::Chat(spot));
         assert_eq!((message.sender.as_str(), message.to), ("alice", None));
     }
     told.sort();

@@ -1,14 +1,19 @@
 //! The link between a state shard and a logic server: every frame kind, both ways (`schema/holdfast/backend/v1/backend.proto`). Owns the kinds and
 //! the checks; leaves what they cause to the machines.
 
+mod order;
+mod presence;
+
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::r#gen::backend as wire;
 use crate::ids::{ConversationId, DeviceId, Uid};
-use crate::limits::{PUSH_TARGETS_MAX, SHARDS_MAX};
+use crate::limits::{MERGE_KEY_BYTES_MAX, PUSH_TARGETS_MAX, SHARDS_MAX};
 pub use crate::link::LinkError;
 use crate::rpc::frame;
+pub use order::{Act, Order, Report, SessionInfo, Which};
+pub use presence::{Presence, Status};
 
 /// The version of the backend protocol that this code speaks.
 pub const VERSION: u32 = 1;
@@ -16,10 +21,16 @@ pub const VERSION: u32 = 1;
 const HELLO: u8 = 0x01;
 const ATTACH: u8 = 0x02;
 const REQUEST: u8 = 0x03;
+const REPORT: u8 = 0x04;
+const PRESENCE: u8 = 0x05;
+const REVOCATION: u8 = 0x06;
 const WELCOME: u8 = 0x41;
 const ATTACHED: u8 = 0x42;
 const REPLY: u8 = 0x43;
 const PUSH: u8 = 0x44;
+const ORDER: u8 = 0x45;
+const PRESENCE_TAKEN: u8 = 0x46;
+const REVOCATION_KEPT: u8 = 0x47;
 
 /// A frame from a state shard, as logic reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +64,29 @@ pub enum FromState {
         /// A client packet in protobuf form.
         packet: Vec<u8>,
     },
+    /// The answer to an [`Order`].
+    Report(Report),
+    /// Who is online; to be answered by [`FromLogic::PresenceTaken`].
+    Presence(Presence),
+    /// An operator has revoked tokens at this state server; to be answered by [`FromLogic::RevocationKept`] once it is durable.
+    Revocation {
+        /// To be carried back in the answer.
+        call: u64,
+        /// Whose tokens.
+        uid: Uid,
+        /// Which: [`Which::Token`], [`Which::IssuedBefore`] or [`Which::All`].
+        which: Which,
+    },
 }
 
 /// A frame from logic, as a state shard reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromLogic {
     /// Ready. Always the first frame.
-    Welcome,
+    Welcome {
+        /// The shard shall tell who is online.
+        presence: bool,
+    },
     /// The answer to an [`FromState::Attach`].
     Attached {
         /// Of the question.
@@ -76,6 +103,15 @@ pub enum FromLogic {
     },
     /// Something to deliver.
     Push(Push),
+    /// Something to be done to the sessions of a user.
+    Order(Order),
+    /// The last [`FromState::Presence`] has been taken: the next one may come.
+    PresenceTaken,
+    /// The answer to a [`FromState::Revocation`].
+    RevocationKept {
+        /// Of the question.
+        call: u64,
+    },
 }
 
 /// One packet for some users of a shard.
@@ -85,7 +121,25 @@ pub struct Push {
     pub targets: Vec<(Uid, Option<DeviceId>)>,
     /// A server packet in protobuf form, without push_seq.
     pub packet: Vec<u8>,
-    /// The conversation of the packet's message.
+    /// What goes before what, and whether it is kept.
+    pub class: PushClass,
+}
+
+/// What goes first where a session cannot be sent everything at once, and what becomes of it then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushClass {
+    /// Numbered and kept until it is acknowledged, before all of [`PushClass::Chat`] that have not been sent yet.
+    Control(Spot),
+    /// Numbered and kept until it is acknowledged, in the order in which it came.
+    Chat(Spot),
+    /// Not numbered, after all others, and replaced by the next one of the same key, 1 to [`MERGE_KEY_BYTES_MAX`] bytes, while it has not been sent.
+    Mergeable(String),
+}
+
+/// Where a packet's message stands, so that a session that lags can be told what to pull.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// In which conversation.
     pub conversation: ConversationId,
     /// The message's place there.
     pub seq: u64,
@@ -106,6 +160,19 @@ pub fn to_logic(out: &mut Vec<u8>, message: FromState) {
             let body = wire::Request { call, uid: uid.into(), device: device.into(), packet };
             frame(out, REQUEST, |out| body.encode_raw(out));
         }
+        FromState::Report(report) => frame(out, REPORT, |out| wire::Report::from(report).encode_raw(out)),
+        FromState::Presence(presence) => {
+            frame(out, PRESENCE, |out| wire::Presence::from(presence).encode_raw(out));
+        }
+        FromState::Revocation { call, uid, which } => {
+            let (token, issued_before_s) = match which {
+                Which::Token(token) => (token, 0),
+                Which::IssuedBefore(second) => (String::new(), second),
+                _ => (String::new(), 0),
+            };
+            let body = wire::Revocation { call, uid: uid.into(), token, issued_before_s };
+            frame(out, REVOCATION, |out| body.encode_raw(out));
+        }
     }
 }
 
@@ -125,21 +192,42 @@ pub fn request(out: &mut Vec<u8>, call: u64, uid: &str, device: &str, packet: &[
 /// Appends a [`FromLogic`] frame. A push has at most [`PUSH_TARGETS_MAX`] targets.
 pub fn to_state(out: &mut Vec<u8>, message: FromLogic) {
     match message {
-        FromLogic::Welcome => frame(out, WELCOME, |out| wire::Welcome { version: VERSION }.encode_raw(out)),
+        FromLogic::Welcome { presence } => {
+            frame(out, WELCOME, |out| wire::Welcome { version: VERSION, presence }.encode_raw(out));
+        }
         FromLogic::Attached { call, last_client_id } => {
             frame(out, ATTACHED, |out| wire::Attached { call, last_client_id }.encode_raw(out));
         }
         FromLogic::Reply { call, packet } => {
             frame(out, REPLY, |out| wire::Reply { call, packet }.encode_raw(out));
         }
-        FromLogic::Push(Push { targets, packet, conversation, seq }) => {
+        FromLogic::Push(Push { targets, packet, class }) => {
             let targets = targets.into_iter().map(|(uid, except)| wire::Target {
                 uid: uid.into(),
                 except_device: except.map(Into::into).unwrap_or_default(),
             });
-            let conversation = conversation.into();
-            let body = wire::Push { targets: targets.collect(), packet, conversation, seq };
+            let mut body = wire::Push { targets: targets.collect(), packet, ..wire::Push::default() };
+            match class {
+                PushClass::Control(Spot { conversation, seq }) => {
+                    body.set_class(wire::PushClass::Control);
+                    (body.conversation, body.seq) = (conversation.into(), seq);
+                }
+                PushClass::Chat(Spot { conversation, seq }) => {
+                    (body.conversation, body.seq) = (conversation.into(), seq);
+                }
+                PushClass::Mergeable(key) => {
+                    body.set_class(wire::PushClass::Mergeable);
+                    body.merge_key = key;
+                }
+            }
             frame(out, PUSH, |out| body.encode_raw(out));
+        }
+        FromLogic::Order(order) => frame(out, ORDER, |out| wire::Order::from(order).encode_raw(out)),
+        FromLogic::PresenceTaken => {
+            frame(out, PRESENCE_TAKEN, |out| wire::PresenceTaken {}.encode_raw(out));
+        }
+        FromLogic::RevocationKept { call } => {
+            frame(out, REVOCATION_KEPT, |out| wire::RevocationKept { call }.encode_raw(out));
         }
     }
 }
@@ -175,6 +263,9 @@ impl FromState {
                 let (uid, device) = (uid.try_into().map_err(bad)?, device.try_into().map_err(bad)?);
                 Self::Request { call, uid, device, packet }
             }
+            REPORT => Self::Report(order::decode_report(body).ok_or(LinkError::Body("report"))?),
+            PRESENCE => Self::Presence(presence::decode_presence(body).ok_or(LinkError::Body("presence"))?),
+            REVOCATION => decode_revocation(body).ok_or(LinkError::Body("revocation"))?,
             other => return Err(LinkError::Kind(other)),
         })
     }
@@ -185,10 +276,10 @@ impl FromLogic {
     pub fn decode(kind: u8, body: &[u8]) -> Result<Self, LinkError> {
         Ok(match kind {
             WELCOME => {
-                let wire::Welcome { version } =
+                let wire::Welcome { version, presence } =
                     wire::Welcome::decode(body).map_err(|_| LinkError::Body("welcome"))?;
                 check_version(version)?;
-                Self::Welcome
+                Self::Welcome { presence }
             }
             ATTACHED => {
                 let wire::Attached { call, last_client_id } =
@@ -201,13 +292,20 @@ impl FromLogic {
                 Self::Reply { call, packet }
             }
             PUSH => Self::Push(decode_push(body).ok_or(LinkError::Body("push"))?),
+            ORDER => Self::Order(order::decode_order(body).ok_or(LinkError::Body("order"))?),
+            PRESENCE_TAKEN => Self::PresenceTaken,
+            REVOCATION_KEPT => {
+                let kept = wire::RevocationKept::decode(body);
+                Self::RevocationKept { call: kept.map_err(|_| LinkError::Body("revocation_kept"))?.call }
+            }
             other => return Err(LinkError::Kind(other)),
         })
     }
 }
 
 fn decode_push(body: &[u8]) -> Option<Push> {
-    let wire::Push { targets, packet, conversation, seq } = wire::Push::decode(body).ok()?;
+    let wire::Push { targets, packet, conversation, seq, class, merge_key } =
+        wire::Push::decode(body).ok()?;
     if targets.len() > PUSH_TARGETS_MAX {
         return None;
     }
@@ -218,12 +316,27 @@ fn decode_push(body: &[u8]) -> Option<Push> {
         };
         Some((target.uid.try_into().ok()?, except))
     });
-    Some(Push {
-        targets: targets.collect::<Option<_>>()?,
-        packet,
-        conversation: conversation.try_into().ok()?,
-        seq,
-    })
+    let spot = || Some(Spot { conversation: conversation.try_into().ok()?, seq });
+    let class = match wire::PushClass::try_from(class).ok()? {
+        wire::PushClass::Chat => PushClass::Chat(spot()?),
+        wire::PushClass::Control => PushClass::Control(spot()?),
+        wire::PushClass::Mergeable if (1..=MERGE_KEY_BYTES_MAX).contains(&merge_key.len()) => {
+            PushClass::Mergeable(merge_key)
+        }
+        wire::PushClass::Mergeable => return None,
+    };
+    Some(Push { targets: targets.collect::<Option<_>>()?, packet, class })
+}
+
+fn decode_revocation(body: &[u8]) -> Option<FromState> {
+    let wire::Revocation { call, uid, token, issued_before_s } = wire::Revocation::decode(body).ok()?;
+    let which = match (token, issued_before_s) {
+        (token, 0) if token.is_empty() => Which::All,
+        (token, second) if token.is_empty() => Which::IssuedBefore(second),
+        (token, 0) => Which::Token(order::token_id(token)?),
+        _ => return None,
+    };
+    Some(FromState::Revocation { call, uid: uid.try_into().ok()?, which })
 }
 
 fn check_version(version: u32) -> Result<(), LinkError> {
@@ -260,14 +373,16 @@ mod tests {
         let push = Push {
             targets: vec![(uid.clone(), Some(device)), (uid, None)],
             packet: vec![3],
-            conversation: "g.club".parse().unwrap(),
-            seq: 9,
+            class: PushClass::Chat(Spot { conversation: "g.club".parse().unwrap(), seq: 9 }),
         };
         for message in [
-            FromLogic::Welcome,
+            FromLogic::Welcome { presence: true },
             FromLogic::Attached { call: 1, last_client_id: 7 },
             FromLogic::Reply { call: 2, packet: vec![] },
-            FromLogic::Push(push),
+            FromLogic::Push(push.clone()),
+            FromLogic::Push(Push { class: PushClass::Mergeable("p.alice".into()), ..push }),
+            FromLogic::PresenceTaken,
+            FromLogic::RevocationKept { call: 4 },
         ] {
             let (kind, body) = sent(|out| to_state(out, message.clone()));
             assert_eq!(FromLogic::decode(kind, &body), Ok(message));
@@ -275,10 +390,50 @@ mod tests {
     }
 
     #[test]
+    fn orders_and_what_comes_of_them_come_back() {
+        let uid: Uid = "alice".parse().unwrap();
+        let which = [
+            Which::All,
+            Which::Device("phone".parse().unwrap()),
+            Which::Session("1-0-1".into()),
+            Which::Token("t1".into()),
+            Which::IssuedBefore(7),
+        ];
+        for (which, act) in which.into_iter().zip([Act::List, Act::SignOut, Act::Revoke].into_iter().cycle())
+        {
+            let order = FromLogic::Order(Order { call: 1, uid: uid.clone(), which, act });
+            let (kind, body) = sent(|out| to_state(out, order.clone()));
+            assert_eq!(FromLogic::decode(kind, &body), Ok(order));
+        }
+        let session = SessionInfo {
+            session: "1-0-1".into(),
+            device: "phone".parse().unwrap(),
+            class: crate::device::DeviceClass::Phone,
+            online: true,
+            idle_ms: 3,
+            in_flight: 4,
+        };
+        let status = Status { uid: uid.clone(), online: true, since_ms: 5 };
+        let (which, before) = (Which::Token("t1".into()), Which::IssuedBefore(3));
+        for message in [
+            FromState::Report(Report { call: 1, count: 1, sessions: vec![session], full: true }),
+            FromState::Presence(Presence { users: vec![status], whole: true, last: true }),
+            FromState::Revocation { call: 1, uid: uid.clone(), which },
+            FromState::Revocation { call: 2, uid: uid.clone(), which: before },
+            FromState::Revocation { call: 3, uid, which: Which::All },
+        ] {
+            let (kind, body) = sent(|out| to_logic(out, message.clone()));
+            assert_eq!(FromState::decode(kind, &body), Ok(message));
+        }
+        let unnamed = wire::Push { class: 2, ..wire::Push::default() }.encode_to_vec();
+        assert_eq!(FromLogic::decode(PUSH, &unnamed), Err(LinkError::Body("push")), "a merge without a key");
+    }
+
+    #[test]
     fn what_breaks_the_schema_is_refused() {
         let alien = wire::Attach { call: 1, uid: String::new(), device: "d".into() }.encode_to_vec();
         assert_eq!(FromState::decode(ATTACH, &alien), Err(LinkError::Body("attach")));
-        let old = wire::Welcome { version: 9 }.encode_to_vec();
+        let old = wire::Welcome { version: 9, presence: false }.encode_to_vec();
         assert_eq!(FromLogic::decode(WELCOME, &old), Err(LinkError::Version(9)));
         let beyond = wire::Hello { version: 1, shard: 2, shard_count: 2, boot_epoch: 0 }.encode_to_vec();
         assert_eq!(FromState::decode(HELLO, &beyond), Err(LinkError::Body("hello")));

@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod backend;
 pub mod close;
+pub mod device;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 pub mod ids;

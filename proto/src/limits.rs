@@ -221,6 +221,28 @@ pub const CALLS_BYTES_MAX: usize = 128 * 1024 * 1024;
 pub const GATEWAY_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of the JSON form of a packet to a client: one byte of text needs up to 6, and a message of few bytes 7 times as many.
 pub const JSON_PACKET_BYTES_MAX: usize = 8 * PACKET_BYTES_MAX;
+/// Devices of one user that may have sessions at a time, whatever an operator allows: every push looks at all of them.
+pub const DEVICES_PER_USER_MAX: u32 = 1024;
+/// Devices of one user that may have sessions at a time, unless an operator says otherwise.
+pub const DEVICES_PER_USER: u32 = 64;
+/// Revocations that one shard remembers, users and tokens together: at some 150 bytes each, below 40 MiB.
+pub const REVOCATIONS_MAX: usize = 256 * 1024;
+/// Bytes of a token's id (`jti`) as it is named in a revocation.
+pub const TOKEN_ID_BYTES_MAX: usize = 256;
+/// Sessions that one report names; of more it tells the number.
+pub const REPORTED_SESSIONS_MAX: usize = DEVICES_PER_USER_MAX as usize;
+/// Users in one frame about who is online: at some 80 bytes each, a tenth of a frame.
+pub const PRESENCE_USERS_MAX: usize = 1024;
+/// Users of one shard whose coming or going logic has not been told yet, while it takes what it was told; of more it is told anew who is there.
+pub const PRESENCE_PENDING_MAX: usize = 64 * 1024;
+/// Sessions that are looked at in one go for the list of all who are online, or for an operator's question.
+pub const SESSIONS_SCANNED: u32 = 4096;
+/// Bytes of the key of a mergeable push.
+pub const MERGE_KEY_BYTES_MAX: usize = 128;
+/// Mergeable pushes that wait for one session; of more the oldest is dropped.
+pub const MERGEABLE_MAX: usize = 64;
+/// Their bytes.
+pub const MERGEABLE_BYTES_MAX: usize = 32 * 1024;
 /// The clock of who issues tokens may be so much ahead of ours before a token counts as not valid yet.
 pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
@@ -231,6 +253,10 @@ const _: () =
     assert!(2 * IN_FLIGHT_BYTES_MAX <= CLIENT_OUT_BYTES_MAX, "a reader may be sent everything twice");
 const _: () = assert!(RESEND_TIMEOUT.as_millis() >= 4 * ACK_DELAY.as_millis(), "acks may take their time");
 const _: () = assert!(GATEWAY_LEASE.as_secs() < HEARTBEAT_DEADLINE.as_secs());
+const _: () = assert!(PRESENCE_USERS_MAX * (NAME_BYTES_MAX + 16) <= RPC_BODY_BYTES_MAX);
+const _: () = assert!(DEVICES_PER_USER <= DEVICES_PER_USER_MAX);
+const _: () =
+    assert!(REPORTED_SESSIONS_MAX * (SESSION_NAME_BYTES_MAX + NAME_BYTES_MAX + 64) <= RPC_BODY_BYTES_MAX);
 const _: () = assert!(UPLINK_BYTES_MAX >= 8 * PACKET_BYTES_MAX);
 const _: () =
     assert!(CALLS_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX && GATEWAY_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);

@@ -7,6 +7,7 @@ use ::settings::{LinkAddress, LogFilter, Setting};
 use proto::limits;
 
 use crate::Settings;
+use crate::policy::{DeviceLimit, DevicePolicy};
 use crate::shell::keys;
 use crate::token::{KeySpec, Keys};
 
@@ -56,6 +57,12 @@ use crate::token::{KeySpec, Keys};
         reconnect_max: Duration ["1ms"..="1h"] = limits::RECONNECT_MAX,
         /// How long a login waits for the logic server.
         attach_deadline: Duration ["100ms"..="5m"] = limits::ATTACH_DEADLINE,
+        /// So many devices of a class that a user may have at a time, as in ["phone=1", "desktop=1", "web=16"].
+        /// A newer login beyond the number ends the oldest session of the class. The classes are phone, tablet, desktop, web and other; a token tells
+        /// which (its claim cls). A class that is not named is limited by devices_per_user alone.
+        @live devices: Vec<DeviceLimit> = [],
+        /// Devices of all classes that a user may have at a time; a newer login beyond it ends the oldest session.
+        @live devices_per_user: u32 [1..=limits::DEVICES_PER_USER_MAX] = limits::DEVICES_PER_USER,
         /// Sessions of one shard, at most.
         sessions_max: usize [1..=limits::SESSIONS_PER_SHARD_MAX] = limits::SESSIONS_PER_SHARD_MAX,
     }
@@ -80,6 +87,7 @@ impl Config {
             reconnect_base: self.reconnect_base,
             reconnect_max: self.reconnect_max,
             attach_deadline: self.attach_deadline,
+            devices: DevicePolicy::new(&self.devices, self.devices_per_user),
             sessions_max: self.sessions_max,
             ..Settings::new(Keys::new(&self.token_audience, Vec::new()))
         }
@@ -127,6 +135,11 @@ fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.ack_every > config.in_flight_max {
         mistakes.push(("ack_every", "must not be more than in_flight_max".into()));
+    }
+    for (place, limit) in config.devices.iter().enumerate() {
+        if config.devices[..place].iter().any(|other| other.class == limit.class) {
+            mistakes.push(("devices", format!("has more than one number for {}", limit.class)));
+        }
     }
     if config.reconnect_base > config.reconnect_max {
         mistakes.push(("reconnect_base", "must not be longer than reconnect_max".into()));

@@ -3,6 +3,8 @@
 use proto::close::PerReason;
 use proto::packet::RefusedCode;
 
+use crate::inflight::Merged;
+
 /// Every kind of refusal that can come from here, in the order of [`Counts::refused`].
 pub const REFUSED_CODES: [RefusedCode; 6] = [
     RefusedCode::Invalid,
@@ -30,6 +32,12 @@ pub struct Counts {
     pub left: PerReason,
     /// Sessions that ended, by [`proto::close::CloseReason::ordinal`].
     pub ended: PerReason,
+    /// Logins whose token was good but for its revocation.
+    pub logins_revoked: u64,
+    /// Orders of logic or an operator about the sessions of a user.
+    pub orders: u64,
+    /// Revocations that found no room, or named no token.
+    pub revocations_refused: u64,
     /// Connections that were asked to log in again.
     pub login_required: u64,
     /// Packets that clients sent.
@@ -64,6 +72,10 @@ pub struct Counts {
     pub resent: u64,
     /// Pushes that a session was not sent because too many were unacknowledged.
     pub missed: u64,
+    /// Mergeable pushes that waited for a session and were replaced by a newer one.
+    pub merged: u64,
+    /// Mergeable pushes that were dropped because too many waited for a session.
+    pub merges_dropped: u64,
     /// Sessions that were told what to pull instead.
     pub resyncs: u64,
     /// Packets from logic that could not be given to a client of this form.
@@ -81,6 +93,11 @@ pub const REFUSED_LABELS: [&str; REFUSED_CODES.len()] =
     ["invalid", "login_first", "token_invalid", "token_expired", "out_of_order", "unavailable"];
 
 impl Counts {
+    pub(crate) fn merge(&mut self, merged: Merged) {
+        self.merged += u64::from(merged.replaced);
+        self.merges_dropped += u64::from(merged.dropped);
+    }
+
     pub(crate) fn refuse(&mut self, code: RefusedCode) {
         if let Some(place) = REFUSED_CODES.iter().position(|known| *known == code) {
             self.refused[place] += 1;

@@ -10,6 +10,7 @@ use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
 use proto::packet::{Codec, Resync};
 
+use crate::grant::Grant;
 use crate::secrets::Secrets;
 
 /// A session, as it is written down.
@@ -21,6 +22,8 @@ pub struct Durable {
     pub uid: Uid,
     /// On which device.
     pub device: DeviceId,
+    /// What the token said that it was opened with.
+    pub grant: Grant,
     /// Where it can be reached.
     pub place: Reach,
     /// Which of its secrets are good.
@@ -29,7 +32,8 @@ pub struct Durable {
     pub answered: u64,
     /// The number of the last push.
     pub pushed: u64,
-    /// The pushes that are not acknowledged, the last of them with the number `pushed`: server packets in protobuf form, each shared by all whom it is for.
+    /// The pushes that are not acknowledged, in the order of their numbers, the last of them with the number `pushed`. A control packet that comes late may stand before
+    /// others that have not been sent: its place is part of what is written. Server packets in protobuf form, each shared by all whom it is for.
     pub kept: Vec<Arc<Vec<u8>>>,
     /// What was pushed after these and found no room.
     pub missed: Option<Resync>,

@@ -4,18 +4,27 @@
 //! ```text
 //! | sent, not acknowledged | not sent: the reader is blocked, or away |     missed: not kept, told by a Resync
 //! 0                      sent                                      len
+//! 0                      numbered     + urgent                     len
 //! ```
 //!
+//! What was ever sent keeps its number. Of what was not, control packets stand before chat: a number is its packet's only from its first sending on. Mergeable packets
+//! have no numbers and wait beside the queue.
+//!
 //! A queue exists only while something is in it, or soon after; an idle session has 16 bytes here. The packets themselves are shared by all sessions that they are for.
+
+mod merging;
 
 use std::collections::VecDeque;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
-use proto::backend::Push;
+use proto::backend::Spot;
 use proto::ids::ConversationId;
 use proto::limits::{IN_FLIGHT_BYTES_MAX, RESYNC_MISSED_MAX};
 use proto::packet::{Missed, Resync};
+
+pub(crate) use merging::Merged;
+use merging::Merging;
 
 /// A server packet in protobuf form, without push_seq: one copy for all whom it is for.
 pub(crate) type Payload = Arc<Vec<u8>>;
@@ -35,6 +44,10 @@ struct Queue {
     bytes: usize,
     /// How many from the front have been sent on this connection.
     sent: usize,
+    /// How many from the front were ever sent: their numbers are known to the client.
+    numbered: usize,
+    /// How many after these are control packets.
+    urgent: usize,
     /// How often the oldest has been sent again since the last progress.
     tries: u32,
     /// Since when an ack is awaited, in ticks.
@@ -42,6 +55,7 @@ struct Queue {
     /// The gateway says that the client does not take what it is sent.
     blocked: bool,
     missed: Option<Box<Lost>>,
+    merging: Merging,
 }
 
 /// What was not kept: for each conversation from where to where, or, when these are too many, that there is more.
@@ -55,6 +69,15 @@ struct Lost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NeverSent;
 
+/// How it stands with a session when a push comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// It can be reached.
+    pub(crate) reached: bool,
+    /// Now.
+    pub(crate) tick: u32,
+}
+
 /// What has become of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -67,42 +90,47 @@ pub(crate) enum Kept {
 }
 
 impl InFlight {
-    /// Takes a push of a session that can be reached, or not; at most `most` are kept. `tick` is now.
+    /// Takes a push, a control packet or not; at most `most` are kept.
     pub(crate) fn push(
         &mut self,
         payload: &Payload,
-        push: &Push,
+        spot: &Spot,
+        urgent: bool,
         most: u32,
-        reached: bool,
-        tick: u32,
+        at: Moment,
     ) -> Kept {
         let queue = self.queue.get_or_insert_default();
         if let Some(missed) = &mut queue.missed {
-            missed.add(push);
+            missed.add(spot);
             return Kept::Missed;
         }
         // One always finds room, however big it is.
         let full = !queue.packets.is_empty() && queue.bytes + payload.len() > IN_FLIGHT_BYTES_MAX;
         if full || queue.packets.len() >= most as usize {
-            queue.missed.insert(Box::default()).add(push);
+            queue.missed.insert(Box::default()).add(spot);
             return Kept::Missed;
         }
-        self.add(payload.clone(), reached, tick)
+        self.add(payload.clone(), urgent, at)
     }
 
-    fn add(&mut self, payload: Payload, reached: bool, tick: u32) -> Kept {
+    fn add(&mut self, payload: Payload, urgent: bool, at: Moment) -> Kept {
         let queue = self.queue.get_or_insert_default();
         queue.bytes += payload.len();
-        queue.packets.push_back(payload);
+        if urgent {
+            queue.packets.insert(queue.numbered + queue.urgent, payload);
+            queue.urgent += 1;
+        } else {
+            queue.packets.push_back(payload);
+        }
         self.pushed += 1;
-        if !reached || queue.blocked {
+        if !at.reached || queue.blocked {
             return Kept::Waits;
         }
         debug_assert_eq!(queue.sent + 1, queue.packets.len(), "what can be sent has been sent");
         if queue.sent == 0 {
-            queue.since = tick;
+            queue.since = at.tick;
         }
-        queue.sent += 1;
+        queue.count_sent();
         Kept::Send(self.pushed)
     }
 
@@ -112,19 +140,21 @@ impl InFlight {
         if let Some(payload) = queue.packets.pop_back() {
             queue.bytes -= payload.len();
             queue.sent = queue.sent.min(queue.packets.len());
+            queue.numbered = queue.numbered.min(queue.packets.len());
             self.pushed -= 1;
         }
     }
 
     /// Takes a cumulative ack; one that says less than an earlier one says nothing. How many pushes it speaks for.
     pub(crate) fn acknowledge(&mut self, push_seq: u64, tick: u32) -> Result<usize, NeverSent> {
-        if push_seq > self.pushed {
+        if push_seq > self.numbered() {
             return Err(NeverSent);
         }
         let count = push_seq.saturating_sub(self.acknowledged()) as usize;
         let Some(queue) = self.queue.as_deref_mut().filter(|_| count > 0) else { return Ok(0) };
         queue.bytes -= queue.packets.drain(..count).map(|payload| payload.len()).sum::<usize>();
         queue.sent = queue.sent.saturating_sub(count);
+        queue.numbered -= count;
         (queue.tries, queue.since) = (0, tick);
         Ok(count)
     }
@@ -134,9 +164,9 @@ impl InFlight {
         self.pushed - self.len() as u64
     }
 
-    /// The number of the last push.
-    pub(crate) fn pushed(&self) -> u64 {
-        self.pushed
+    /// The highest number that the client can know of.
+    pub(crate) fn numbered(&self) -> u64 {
+        self.acknowledged() + self.queue.as_ref().map_or(0, |queue| queue.numbered as u64)
     }
 
     /// How many pushes are kept.
@@ -174,7 +204,7 @@ impl InFlight {
         if queue.sent == 0 {
             queue.since = tick;
         }
-        queue.sent += 1;
+        queue.count_sent();
         Some((first + queue.sent as u64 - 1, payload))
     }
 
@@ -211,7 +241,7 @@ impl InFlight {
 
     /// Numbers a packet of the shard's own. There is room for it, whatever there is room for.
     pub(crate) fn push_own(&mut self, payload: Payload, tick: u32) -> Kept {
-        self.add(payload, true, tick)
+        self.add(payload, false, Moment { reached: true, tick })
     }
 
     /// The number of the last push, those that are kept, and what was not.
@@ -226,13 +256,35 @@ impl InFlight {
         let bytes = kept.iter().map(|payload| payload.len()).sum();
         let missed = missed.map(|missed| Box::new(Lost::of(missed)));
         let idle = kept.is_empty() && missed.is_none();
-        let queue = Queue { packets: kept.into(), bytes, missed, ..Queue::default() };
+        // Any of them may have been sent.
+        let queue = Queue { numbered: kept.len(), packets: kept.into(), bytes, missed, ..Queue::default() };
         Self { pushed, queue: (!idle).then(|| Box::new(queue)) }
+    }
+
+    /// Takes a mergeable push. `None` if it can go now; else it waits, and what that did to others is told.
+    pub(crate) fn merge(&mut self, key: &str, payload: &Payload, reached: bool) -> Option<Merged> {
+        let open = self.queue.as_mut().filter(|queue| reached && !queue.blocked);
+        if let Some(queue) = open {
+            queue.merging.forget(key);
+            return None;
+        }
+        if reached && self.queue.is_none() {
+            return None;
+        }
+        Some(self.queue.get_or_insert_default().merging.add(key, payload.clone()))
+    }
+
+    /// The mergeable pushes that waited, if they can go now.
+    pub(crate) fn take_merged(&mut self) -> Vec<Payload> {
+        let queue = self.queue.as_mut().filter(|queue| !queue.blocked && !queue.merging.is_empty());
+        queue.map_or_else(Vec::new, |queue| queue.merging.take())
     }
 
     /// Gives memory back if nothing is kept.
     pub(crate) fn rest(&mut self) {
-        let idle = |queue: &Queue| queue.packets.is_empty() && !queue.blocked && queue.missed.is_none();
+        let idle = |queue: &Queue| {
+            queue.packets.is_empty() && !queue.blocked && queue.missed.is_none() && queue.merging.is_empty()
+        };
         if self.queue.as_deref().is_some_and(idle) {
             self.queue = None;
         }
@@ -241,20 +293,33 @@ impl InFlight {
     /// Whether everything in here agrees.
     pub(crate) fn check_invariants(&self) {
         let Some(queue) = &self.queue else { return };
-        assert!(queue.sent <= queue.packets.len() && queue.packets.len() as u64 <= self.pushed);
+        assert!(queue.sent <= queue.numbered && queue.numbered + queue.urgent <= queue.packets.len());
+        assert!(queue.packets.len() as u64 <= self.pushed);
+        queue.merging.check_invariants();
         assert_eq!(queue.bytes, queue.packets.iter().map(|payload| payload.len()).sum::<usize>());
     }
 }
 
+impl Queue {
+    /// Takes note that one more from the front has been sent.
+    fn count_sent(&mut self) {
+        self.sent += 1;
+        if self.sent > self.numbered {
+            self.numbered = self.sent;
+            self.urgent = self.urgent.saturating_sub(1);
+        }
+    }
+}
+
 impl Lost {
-    fn add(&mut self, push: &Push) {
+    fn add(&mut self, spot: &Spot) {
         let room = self.conversations.len() < RESYNC_MISSED_MAX;
-        match self.conversations.entry(push.conversation.clone()) {
+        match self.conversations.entry(spot.conversation.clone()) {
             Entry::Occupied(mut known) => {
                 let (from, to) = *known.get();
-                known.insert((from.min(push.seq), to.max(push.seq)));
+                known.insert((from.min(spot.seq), to.max(spot.seq)));
             }
-            Entry::Vacant(new) if room => drop(new.insert((push.seq, push.seq))),
+            Entry::Vacant(new) if room => drop(new.insert((spot.seq, spot.seq))),
             Entry::Vacant(_) => self.everything = true,
         }
     }

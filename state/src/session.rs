@@ -6,6 +6,7 @@ use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
 use proto::packet::Codec;
 
+use crate::grant::Grant;
 use crate::inflight::InFlight;
 use crate::secrets::Secrets;
 use crate::uplink::Uplink;
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     /// The reactor that holds the connection, by its place in [`crate::reactors`]; [`NOWHERE`] while there is none.
     pub(crate) reactor: u32,
     pub(crate) secrets: Secrets,
+    /// What its token said.
+    pub(crate) grant: Grant,
     pub(crate) codec: Codec,
     /// The reactor has listed the connection since its link came up.
     pub(crate) listed: bool,
@@ -39,12 +42,12 @@ pub(crate) struct Session {
     pub(crate) left: Option<CloseReason>,
 }
 
-const _: () = assert!(size_of::<Session>() <= 96, "what a session costs before its names and indexes");
+const _: () = assert!(size_of::<Session>() <= 104, "what a session costs before its names and indexes");
 
 impl Session {
     /// A session that begins now, in the tick `alive`.
     pub(crate) fn new(start: Start<'_>, alive: u32) -> Self {
-        let Start { conn, reactor, codec, number, uid, device, last_client_id } = start;
+        let Start { conn, reactor, codec, number, uid, device, grant, last_client_id } = start;
         Self {
             conn,
             number,
@@ -55,6 +58,7 @@ impl Session {
             next_of_user: NOBODY,
             reactor,
             secrets: Secrets::new(),
+            grant,
             codec,
             listed: true,
             left: None,
@@ -86,6 +90,7 @@ pub(crate) struct Start<'a> {
     pub(crate) number: u64,
     pub(crate) uid: &'a Uid,
     pub(crate) device: &'a DeviceId,
+    pub(crate) grant: Grant,
     pub(crate) last_client_id: u64,
 }
 

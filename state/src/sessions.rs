@@ -146,6 +146,7 @@ mod tests {
             number: 0,
             uid: &uid,
             device: &device,
+            grant: crate::Grant::default(),
             last_client_id: 0,
         };
         Session::new(start, 0)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proto::limits;
 
+use crate::policy::DevicePolicy;
 use crate::token::Keys;
 
 /// What a shard is told at its birth. The rest is in [`proto::limits`].
@@ -49,6 +50,8 @@ pub struct Settings {
     pub reconnect_max: Duration,
     /// How long a login waits for logic.
     pub attach_deadline: Duration,
+    /// How many devices a user may have at a time.
+    pub devices: DevicePolicy,
     /// Sessions of this shard, at most.
     pub sessions_max: usize,
 }
@@ -77,6 +80,7 @@ impl Settings {
             reconnect_base: limits::RECONNECT_BASE,
             reconnect_max: limits::RECONNECT_MAX,
             attach_deadline: limits::ATTACH_DEADLINE,
+            devices: DevicePolicy::default(),
             sessions_max: limits::SESSIONS_PER_SHARD_MAX,
         }
     }

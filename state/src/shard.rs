@@ -2,10 +2,12 @@
 //! [`Shard::handle`] or [`Shard::expire`].
 
 mod deliveries;
+mod devices;
 mod endings;
 mod gateways;
 mod invariants;
 mod logins;
+mod orders;
 mod pushes;
 mod reconcile;
 mod replies;
@@ -24,6 +26,7 @@ use crate::calls::Calls;
 use crate::counts::Counts;
 use crate::event::{COUNT_BITS, SessionName};
 use crate::reactors::Reactors;
+use crate::revocations::Revocations;
 use crate::secrets::SecretKey;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
@@ -45,6 +48,7 @@ pub struct Shard {
     waiting: Slab<Waiting>,
     reactors: Reactors,
     calls: Calls,
+    revocations: Revocations,
     logic: Logic,
     /// When to look whether a session is silent, or its grace over, by its place.
     heartbeats: Wheel,
@@ -103,6 +107,7 @@ impl Shard {
             waiting: Slab::new(),
             reactors: Reactors::default(),
             calls: Calls::default(),
+            revocations: Revocations::default(),
             logic: Logic::Down,
             heartbeats: Wheel::new(TICK_MS),
             resends: Wheel::new(TICK_MS),
@@ -148,6 +153,11 @@ impl Shard {
         self.calls.len()
     }
 
+    /// Revocations that are remembered, users and tokens together.
+    pub fn revocations(&self) -> usize {
+        self.revocations.len()
+    }
+
     /// Gateway reactors whose link is up.
     pub fn gateway_links(&self) -> usize {
         self.reactors.linked()
@@ -156,6 +166,18 @@ impl Shard {
     /// Whether logic has answered the introduction.
     pub fn is_logic_ready(&self) -> bool {
         self.logic == Logic::Ready
+    }
+
+    /// Takes on what may be changed while a shard runs: keys, and limits that are looked at anew for each decision. What clients were told at their logins stays.
+    pub fn take_on(&mut self, settings: &Settings) {
+        let Settings { keys, in_flight_max, resend_timeout, resend_tries, attach_deadline, .. } = settings;
+        let Settings { sessions_max, devices, reconnect_base, reconnect_max, .. } = settings;
+        self.settings.keys = keys.clone();
+        self.settings.devices = *devices;
+        (self.settings.in_flight_max, self.settings.sessions_max) = (*in_flight_max, *sessions_max);
+        (self.settings.resend_timeout, self.settings.resend_tries) = (*resend_timeout, *resend_tries);
+        self.settings.attach_deadline = *attach_deadline;
+        (self.settings.reconnect_base, self.settings.reconnect_max) = (*reconnect_base, *reconnect_max);
     }
 
     /// Takes one input.

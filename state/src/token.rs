@@ -11,11 +11,13 @@ mod mint;
 use std::fmt;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use proto::device::DeviceClass;
 use proto::ids::{DeviceId, Uid};
 use proto::limits::TOKEN_CLOCK_SKEW;
 use proto::packet::RefusedCode;
 use proto::time::Now;
 
+use crate::grant::Grant;
 pub use keys::{HS256_SECRET_BYTES_MIN, KeyError, KeySource, KeySpec, TokenAlgorithm};
 pub use mint::{Mint, mint};
 
@@ -89,7 +91,10 @@ struct Claims {
     aud: Option<Audience>,
     exp: Option<f64>,
     nbf: Option<f64>,
+    iat: Option<f64>,
     dev: Option<String>,
+    jti: Option<String>,
+    cls: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -105,9 +110,9 @@ impl Keys {
         Self { audience: audience.into(), keys }
     }
 
-    /// Checks that `token` lets this user log in from this device now.
-    pub fn check(&self, token: &str, uid: &Uid, device: &DeviceId, now: Now) -> Result<(), TokenError> {
-        let Claims { sub, aud, exp, nbf, dev } = self.verified(token)?;
+    /// Checks that `token` lets this user log in from this device now. What else it says.
+    pub fn check(&self, token: &str, uid: &Uid, device: &DeviceId, now: Now) -> Result<Grant, TokenError> {
+        let Claims { sub, aud, exp, nbf, iat, dev, jti, cls } = self.verified(token)?;
         let intended = match &aud {
             Some(Audience::One(audience)) => **audience == *self.audience,
             Some(Audience::Many(list)) => list.iter().any(|audience| **audience == *self.audience),
@@ -127,7 +132,15 @@ impl Keys {
         if nbf.is_some_and(|nbf| nbf > now + TOKEN_CLOCK_SKEW.as_secs_f64()) {
             return Err(TokenError::Invalid("is not valid yet"));
         }
-        if exp <= now { Err(TokenError::Expired) } else { Ok(()) }
+        if exp <= now {
+            return Err(TokenError::Expired);
+        }
+        Ok(Grant {
+            token: jti.as_deref().map_or(0, Grant::token_of),
+            // A number below 0 becomes 0, one that is too large the largest.
+            issued_s: iat.map_or(0, |iat| iat as u32),
+            class: cls.and_then(|class| class.parse().ok()).unwrap_or(DeviceClass::Other),
+        })
     }
 
     fn verified(&self, token: &str) -> Result<Claims, TokenError> {

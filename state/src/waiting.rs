@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use proto::ids::{ConnId, DeviceId, Uid};
 use proto::packet::Codec;
 
+use crate::grant::Grant;
+
 /// A connection that has no session yet, or has lost it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -27,6 +29,8 @@ pub(crate) struct Pending {
     pub(crate) call: u64,
     pub(crate) uid: Uid,
     pub(crate) device: DeviceId,
+    /// What the token said.
+    pub(crate) grant: Grant,
     /// Name and version of the client software.
     pub(crate) client: String,
 }

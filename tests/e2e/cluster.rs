@@ -118,7 +118,8 @@ fn signed(uid: &str, secret: &[u8], at: SystemTime) -> String {
     let audience = &state::Config::default().token_audience;
     let uid = &uid.parse().expect("a uid");
     let unix_ms = at.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_millis() as u64;
-    let token = Mint { kid: KID, audience, uid, device: None, ttl: Duration::from_hours(1) };
+    let token =
+        Mint { kid: KID, audience, uid, device: None, class: None, id: None, ttl: Duration::from_hours(1) };
     mint(token, secret, Now { mono_ms: 0, unix_ms })
 }
 

@@ -208,7 +208,7 @@ impl World {
         for_each_frame(&frames, |kind, body| {
             let input = match FromState::decode(kind, body).unwrap() {
                 FromState::Hello { shard, shard_count, .. } => {
-                    to_state(&mut self.from_logic, FromLogic::Welcome);
+                    to_state(&mut self.from_logic, FromLogic::Welcome { presence: false });
                     logic::Input::LinkUp { link, shard, shard_count }
                 }
                 FromState::Attach { call, uid, device } => {
@@ -217,6 +217,7 @@ impl World {
                 FromState::Request { call, uid, device, packet } => {
                     logic::Input::Request { link, call, from: Device { uid, device }, packet }
                 }
+                other => unreachable!("nobody has asked for {other:?}"),
             };
             self.logic.handle(self.now, input);
         })
@@ -543,7 +544,11 @@ impl Person {
     fn login(&self, now: Now) -> Login {
         let Self { uid, device, .. } = self;
         let ttl = Duration::from_hours(1);
-        let token = mint(Mint { kid: "test", audience: AUDIENCE, uid, device: None, ttl }, SECRET, now);
+        let token = mint(
+            Mint { kid: "test", audience: AUDIENCE, uid, device: None, class: None, id: None, ttl },
+            SECRET,
+            now,
+        );
         Login { uid: uid.clone(), device: device.clone(), token, client: "sim".into() }
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Breach {
     HelloFirst,
     /// There was a second one.
     HelloAgain,
+    /// It was not asked for what it sent.
+    Unasked,
 }
 
 impl fmt::Display for Breach {
@@ -44,6 +46,7 @@ impl fmt::Display for Breach {
             Self::Body(error) => error.fmt(f),
             Self::HelloFirst => f.write_str("the first frame was no Hello"),
             Self::HelloAgain => f.write_str("a second Hello"),
+            Self::Unasked => f.write_str("an answer without a question"),
         }
     }
 }
@@ -69,7 +72,7 @@ impl Peer {
                 (false, FromState::Hello { shard, shard_count, boot_epoch }) => {
                     tracing::info!(link = link.0, shard, shard_count, boot_epoch, "a state shard has come");
                     self.greeted = true;
-                    to_state(&mut self.out, FromLogic::Welcome);
+                    to_state(&mut self.out, FromLogic::Welcome { presence: false });
                     Input::LinkUp { link, shard, shard_count }
                 }
                 (false, _) => return Err(Breach::HelloFirst),
@@ -79,6 +82,9 @@ impl Peer {
                 }
                 (true, FromState::Request { call, uid, device, packet }) => {
                     Input::Request { link, call, from: Device { uid, device }, packet }
+                }
+                (true, FromState::Report(_) | FromState::Presence(_) | FromState::Revocation { .. }) => {
+                    return Err(Breach::Unasked);
                 }
             });
         }

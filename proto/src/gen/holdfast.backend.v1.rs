@@ -19,6 +19,9 @@ pub struct Hello {
 pub struct Welcome {
     #[prost(uint32, tag = "1")]
     pub version: u32,
+    /// The shard shall tell who comes and goes: with Presence frames.
+    #[prost(bool, tag = "2")]
+    pub presence: bool,
 }
 /// A device logs in: what has logic already executed for it?
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -75,6 +78,11 @@ pub struct Push {
     pub conversation: ::prost::alloc::string::String,
     #[prost(uint64, tag = "4")]
     pub seq: u64,
+    #[prost(enumeration = "PushClass", tag = "5")]
+    pub class: i32,
+    /// With MERGEABLE: what this packet is the newest state of, 1 to 128 bytes. One that waits for the same session under the same key is replaced.
+    #[prost(string, tag = "6")]
+    pub merge_key: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Target {
@@ -83,4 +91,183 @@ pub struct Target {
     /// Do not deliver to this device (the one that said it); empty: to all.
     #[prost(string, tag = "2")]
     pub except_device: ::prost::alloc::string::String,
+}
+/// From logic: something to be done to the sessions of one user. Answered by a Report.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Order {
+    /// Chosen by logic; the answer carries it back.
+    #[prost(uint64, tag = "1")]
+    pub call: u64,
+    #[prost(enumeration = "OrderAct", tag = "2")]
+    pub act: i32,
+    #[prost(string, tag = "3")]
+    pub uid: ::prost::alloc::string::String,
+    /// Which sessions; one of these, or none for all of the user's.
+    #[prost(oneof = "order::Which", tags = "4, 5, 6, 7")]
+    pub which: ::core::option::Option<order::Which>,
+}
+/// Nested message and enum types in `Order`.
+pub mod order {
+    /// Which sessions; one of these, or none for all of the user's.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Which {
+        #[prost(string, tag = "4")]
+        Device(::prost::alloc::string::String),
+        /// By the name that LoginOk told.
+        #[prost(string, tag = "5")]
+        Session(::prost::alloc::string::String),
+        /// Those that were opened with the token of this id (its claim jti), 1 to 256 bytes.
+        #[prost(string, tag = "6")]
+        Token(::prost::alloc::string::String),
+        /// Those whose token was issued (its claim iat) before this second since the Unix epoch.
+        #[prost(uint64, tag = "7")]
+        IssuedBeforeS(u64),
+    }
+}
+/// The answer to an Order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Report {
+    #[prost(uint64, tag = "1")]
+    pub call: u64,
+    /// How many sessions were meant.
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+    /// They, as they were before; at most 1024.
+    #[prost(message, repeated, tag = "3")]
+    pub sessions: ::prost::alloc::vec::Vec<Session>,
+    /// A revocation was not remembered: there is no room for another, or no token was meant.
+    #[prost(bool, tag = "4")]
+    pub full: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Session {
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub device: ::prost::alloc::string::String,
+    /// other, phone, tablet, desktop or web.
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// It is on a connection; else it waits for a Resume.
+    #[prost(bool, tag = "4")]
+    pub online: bool,
+    /// Milliseconds since its last sign of life, or since it lost its connection.
+    #[prost(uint64, tag = "5")]
+    pub idle_ms: u64,
+    /// Pushes that it has not acknowledged.
+    #[prost(uint32, tag = "6")]
+    pub in_flight: u32,
+}
+/// From a shard whose Welcome asked for it: users came or went. At most one is unanswered; what happens meanwhile comes with the next one, and of a
+/// user only the last.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Presence {
+    #[prost(message, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<Status>,
+    /// This is a piece of the list of all users that are online, which begins a link and whatever was missed: forget what was known before the first piece.
+    #[prost(bool, tag = "2")]
+    pub whole: bool,
+    /// The last piece of that list: who is not in it is offline.
+    #[prost(bool, tag = "3")]
+    pub last: bool,
+}
+/// A user is online from the first session of theirs to the end of the last: a lost connection that is resumed in time is no event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Status {
+    #[prost(string, tag = "1")]
+    pub uid: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub online: bool,
+    /// Since when, Unix time in milliseconds; of one who went, the last sign of life. 0 in a list of all.
+    #[prost(uint64, tag = "3")]
+    pub since_ms: u64,
+}
+/// From logic, in answer to a Presence: send the next one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PresenceTaken {
+}
+/// From a shard: an operator has revoked tokens there. Logic keeps it, and sends it as an Order to every shard of that user from now on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revocation {
+    #[prost(uint64, tag = "1")]
+    pub call: u64,
+    #[prost(string, tag = "2")]
+    pub uid: ::prost::alloc::string::String,
+    /// One of these; neither for every token of the user.
+    #[prost(string, tag = "3")]
+    pub token: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub issued_before_s: u64,
+}
+/// The answer to a Revocation, once it is durable.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevocationKept {
+    #[prost(uint64, tag = "1")]
+    pub call: u64,
+}
+/// What goes first where a session cannot be sent everything at once, and what becomes of it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PushClass {
+    /// Numbered, kept until it is acknowledged, in the order in which it came. For messages of a conversation's log.
+    Chat = 0,
+    /// The same, but before all messages that have not been sent yet.
+    Control = 1,
+    /// After all others, without a push_seq, and never sent again: the newest state of something, which the next one replaces. conversation and seq are empty.
+    Mergeable = 2,
+}
+impl PushClass {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Chat => "PUSH_CLASS_CHAT",
+            Self::Control => "PUSH_CLASS_CONTROL",
+            Self::Mergeable => "PUSH_CLASS_MERGEABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PUSH_CLASS_CHAT" => Some(Self::Chat),
+            "PUSH_CLASS_CONTROL" => Some(Self::Control),
+            "PUSH_CLASS_MERGEABLE" => Some(Self::Mergeable),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OrderAct {
+    /// Only tell.
+    List = 0,
+    /// End them: their clients get Kicked{SIGNED_OUT}.
+    SignOut = 1,
+    /// End them: their clients get Kicked{REVOKED}. The tokens that are meant are refused from now on; without token or issued_before_s that
+    /// is every token of the user, for ever. Remembered by the shard until it ends: send it again after every Hello.
+    Revoke = 2,
+}
+impl OrderAct {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::List => "ORDER_ACT_LIST",
+            Self::SignOut => "ORDER_ACT_SIGN_OUT",
+            Self::Revoke => "ORDER_ACT_REVOKE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ORDER_ACT_LIST" => Some(Self::List),
+            "ORDER_ACT_SIGN_OUT" => Some(Self::SignOut),
+            "ORDER_ACT_REVOKE" => Some(Self::Revoke),
+            _ => None,
+        }
+    }
 }

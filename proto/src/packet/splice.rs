@@ -8,10 +8,11 @@ use std::io::Write as _;
 
 use super::{Codec, PacketError, to_json};
 
-/// Appends what stands before the shared part for one session. `push_seq` is at least 1.
+/// Appends what stands before the shared part for one session. `push_seq` is at least 1, or 0 for a packet that is not numbered.
 pub fn prefix(codec: Codec, push_seq: u64, out: &mut Vec<u8>) {
-    debug_assert_ne!(push_seq, 0, "a tracked packet is numbered from 1");
     match codec {
+        Codec::Proto if push_seq == 0 => {}
+        Codec::Json if push_seq == 0 => out.push(b'{'),
         Codec::Proto => {
             out.push(0x08);
             prost::encoding::encode_varint(push_seq, out);

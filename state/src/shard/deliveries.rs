@@ -30,6 +30,10 @@ impl Shard {
         {
             self.send_push(line, push_seq, &payload, out);
         }
+        let merged = self.sessions.get_mut(place).map(|session| session.inflight.take_merged());
+        for payload in merged.unwrap_or_default() {
+            self.send_push(line, 0, &payload, out);
+        }
         self.await_ack(now, place);
     }
 
@@ -40,6 +44,11 @@ impl Shard {
         prefix(line.codec, push_seq, &mut before);
         let whole = shared(line.codec, payload, &mut packet).and_then(|()| check_size(&packet));
         if let Err(error) = whole {
+            if push_seq == 0 {
+                packet.clear();
+                self.scratch.down = packet;
+                return self.bad_packet(&error, out);
+            }
             // It was kept for a client of the other form. The number must not be missing: let this one pull.
             self.bad_packet(&error, out);
             packet.clear();

@@ -15,6 +15,7 @@ use proto::time::Now;
 use super::speech::{Line, unavailable};
 use super::{Logic, Shard, tick};
 use crate::calls::Asker;
+use crate::grant::Grant;
 use crate::reactors::Held;
 use crate::secrets::Secrets;
 use crate::session::{Session, Start};
@@ -106,8 +107,12 @@ impl Shard {
                 Refused::new(RefusedCode::Invalid, "login.uid", "is not who this connection began as");
             return Err((refused, CloseReason::LoginRefused));
         }
-        if let Err(error) = self.settings.keys.check(&token, &uid, &device, now) {
-            return Err((Refused::new(error.code(), "login.token", &error), CloseReason::LoginRefused));
+        let checked = self.settings.keys.check(&token, &uid, &device, now);
+        let grant = checked.map_err(|error| {
+            (Refused::new(error.code(), "login.token", &error), CloseReason::LoginRefused)
+        })?;
+        if self.revocations.has(&uid, grant) {
+            return Err((self.revoked_token(), CloseReason::Revoked));
         }
         let full = self.sessions.len() + self.waiting.len() >= self.settings.sessions_max;
         if full || !self.calls.has_room(0) {
@@ -117,7 +122,7 @@ impl Shard {
         let call = self.ask_logic(Asker::Login { waiting: place }, out, |call, frame| {
             to_logic(frame, FromState::Attach { call, uid: uid.clone(), device: device.clone() });
         });
-        let login = Some(Box::new(Pending { call, uid, device, client }));
+        let login = Some(Box::new(Pending { call, uid, device, grant, client }));
         let Line { conn, reactor, codec } = line;
         let waiting = Waiting { conn, reactor, codec, peer, may_resume: false, login };
         self.wait(now.after(self.settings.attach_deadline), waiting);
@@ -148,12 +153,19 @@ impl Shard {
         let Some(waiting) = self.waiting.get_mut(place as usize) else { return };
         let Some(login) = waiting.login.take() else { return };
         let (line, peer) = (waiting.line(), waiting.peer);
-        let Pending { call, uid, device, client } = *login;
+        let Pending { call, uid, device, grant, client } = *login;
         self.calls.end(call);
+        if self.revocations.has(&uid, grant) {
+            // It was good when the login came.
+            let refused = self.revoked_token();
+            self.refuse_login(line, refused, CloseReason::Revoked, out);
+            return self.end_waiting(place);
+        }
         if let Some(older) = self.sessions.of_device(uid.as_str(), device.as_str()) {
             self.kick(older, KickedReason::Replaced, out);
         }
-        let number = self.open(now, line, (&uid, &device), last_client_id);
+        self.make_room(uid.as_str(), grant.class, out);
+        let number = self.open(now, line, (&uid, &device, grant), last_client_id);
         self.waiting.remove(place as usize);
         self.logins.cancel(place);
         let session = self.name(number);
@@ -164,13 +176,19 @@ impl Shard {
         self.say(line, 0, ServerBody::LoginOk(ok), out);
     }
 
-    fn open(&mut self, now: Now, line: Line, who: (&Uid, &DeviceId), last_client_id: u64) -> u64 {
+    /// What a client is told whose token is good no more.
+    fn revoked_token(&mut self) -> Refused {
+        self.counts.logins_revoked += 1;
+        Refused::new(RefusedCode::TokenInvalid, "login.token", "has been revoked")
+    }
+
+    fn open(&mut self, now: Now, line: Line, who: (&Uid, &DeviceId, Grant), last_client_id: u64) -> u64 {
         self.counts.opened += 1;
         self.numbered += 1;
         let Line { conn, reactor, codec } = line;
-        let (uid, device) = who;
+        let (uid, device, grant) = who;
         let number = self.numbered;
-        let start = Start { conn, reactor, codec, number, uid, device, last_client_id };
+        let start = Start { conn, reactor, codec, number, uid, device, grant, last_client_id };
         let place = self.sessions.insert(Session::new(start, tick(now)));
         self.reactors.hold(reactor, conn, Held::Session(place));
         self.heartbeats.arm(place, now.after(self.settings.heartbeat_deadline));

@@ -1,7 +1,7 @@
 //! Fan-out: one packet of logic's to all sessions of some users. Owns the numbering and that the packet is encoded once for each form and sent once to each
 //! gateway reactor, however many sessions it has there.
 
-use proto::backend::Push;
+use proto::backend::{Push, PushClass};
 use proto::ids::ConnId;
 use proto::limits::DOWNLINK_TARGETS_MAX;
 use proto::link;
@@ -11,7 +11,7 @@ use proto::time::Now;
 use super::speech::check_size;
 use super::{Shard, tick};
 use crate::Output;
-use crate::inflight::{Kept, Payload};
+use crate::inflight::{Kept, Moment, Payload};
 
 /// Buffers that are used again by the next push.
 #[derive(Debug, Default)]
@@ -54,7 +54,8 @@ impl Shard {
             let Scratch { json, hits, .. } = &mut scratch;
             if let Err(error) = shared(Codec::Json, &payload, json).and_then(|()| check_size(json)) {
                 self.bad_packet(&error, out);
-                hits.retain(|hit| !hit.json || !self.take_back(hit.place));
+                let numbered = !matches!(push.class, PushClass::Mergeable(_));
+                hits.retain(|hit| !hit.json || numbered && !self.take_back(hit.place));
             }
         }
         for group in scratch.hits.chunk_by(|a, b| (a.reactor, a.json) == (b.reactor, b.json)) {
@@ -70,8 +71,10 @@ impl Shard {
             }
         }
         self.counts.pushed += scratch.hits.len() as u64;
-        for hit in &scratch.hits {
-            self.await_ack(now, hit.place);
+        if !matches!(push.class, PushClass::Mergeable(_)) {
+            for hit in &scratch.hits {
+                self.await_ack(now, hit.place);
+            }
         }
         scratch.clear();
         self.scratch.push = scratch;
@@ -98,13 +101,33 @@ impl Shard {
                 let link = self.reactors.get(session.reactor).and_then(|reactor| reactor.link);
                 let reached = session.listed && link.is_some();
                 let most = self.settings.in_flight_max;
-                let kept = session.inflight.push(payload, push, most, reached, tick(now));
+                let at = Moment { reached, tick: tick(now) };
+                let kept = match &push.class {
+                    PushClass::Control(spot) => session.inflight.push(payload, spot, true, most, at),
+                    PushClass::Chat(spot) => session.inflight.push(payload, spot, false, most, at),
+                    PushClass::Mergeable(key) => match session.inflight.merge(key, payload, reached) {
+                        None => Kept::Send(0),
+                        Some(merged) => {
+                            self.counts.merge(merged);
+                            continue;
+                        }
+                    },
+                };
                 if kept == Kept::Missed {
                     self.counts.missed += 1;
                     continue;
                 }
-                self.in_flight += 1;
-                let Kept::Send(push_seq) = kept else { continue };
+                let push_seq = match kept {
+                    Kept::Send(0) => 0,
+                    Kept::Send(push_seq) => {
+                        self.in_flight += 1;
+                        push_seq
+                    }
+                    Kept::Waits | Kept::Missed => {
+                        self.in_flight += 1;
+                        continue;
+                    }
+                };
                 let prefix_at = scratch.prefixes.len();
                 prefix(session.codec, push_seq, &mut scratch.prefixes);
                 scratch.hits.push(Hit {

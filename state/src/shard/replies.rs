@@ -31,13 +31,13 @@ impl Shard {
             // The rest of what came over a link that was dropped.
             (Logic::Down, _) => Ok(()),
             (_, Err(error)) => Err(Fault::Frame(error)),
-            (Logic::Greeted, Ok(FromLogic::Welcome)) => {
+            (Logic::Greeted, Ok(FromLogic::Welcome { .. })) => {
                 self.logic = Logic::Ready;
                 self.calls.send_again(out.logic());
                 out.event(Event::LogicLinked { again: self.calls.len() });
                 Ok(())
             }
-            (Logic::Greeted, Ok(_)) | (Logic::Ready, Ok(FromLogic::Welcome)) => Err(Fault::Order),
+            (Logic::Greeted, Ok(_)) | (Logic::Ready, Ok(FromLogic::Welcome { .. })) => Err(Fault::Order),
             (Logic::Ready, Ok(FromLogic::Attached { call, last_client_id })) => {
                 self.attached_frame(now, call, last_client_id, out)
             }
@@ -46,6 +46,13 @@ impl Shard {
                 self.push(now, push, out);
                 Ok(())
             }
+            (Logic::Ready, Ok(FromLogic::Order(order))) => {
+                let report = self.order(now, &order, out);
+                to_logic(out.logic(), FromState::Report(report));
+                Ok(())
+            }
+            (Logic::Ready, Ok(FromLogic::PresenceTaken)) => Err(Fault::Answer),
+            (Logic::Ready, Ok(FromLogic::RevocationKept { .. })) => Err(Fault::Answer),
         };
         if let Err(fault) = result {
             self.counts.faults += 1;

@@ -30,6 +30,7 @@ impl Shard {
             number: session.number,
             uid: session.uid().parse().ok()?,
             device: session.device().parse().ok()?,
+            grant: session.grant,
             place,
             secrets: session.secrets,
             answered: session.uplink.answered(),
@@ -85,7 +86,7 @@ impl Shard {
 impl Session {
     /// The session that was written down, without a connection, in the tick `alive`.
     fn restore(durable: Durable, alive: u32) -> Self {
-        let Durable { number, uid, device, place, secrets, answered, pushed, kept, missed } = durable;
+        let Durable { number, uid, device, grant, place, secrets, answered, pushed, kept, missed } = durable;
         let (conn, codec, left) = match place {
             Reach::On { conn, codec, .. } => (conn, codec, None),
             Reach::Away { last, reason } => (last, proto::packet::Codec::Proto, Some(reason)),
@@ -97,6 +98,7 @@ impl Session {
             number,
             uid: &uid,
             device: &device,
+            grant,
             last_client_id: answered,
         };
         let mut session = Self::new(start, alive);

@@ -69,7 +69,7 @@ impl Shard {
         }
         let is = |number| self.secret(session, number) == resume.secret;
         let shown = session.secrets.find(is).ok_or(NoResume::Secret)?;
-        if resume.last_push_seq > session.inflight.pushed() {
+        if resume.last_push_seq > session.inflight.numbered() {
             return Err(NoResume::NeverSent);
         }
         Ok((place, shown))

@@ -1,9 +1,12 @@
 //! A shard, spoken to frame by frame. Owns the stand-ins for gateways and logic; each file below shows one rule's consequences.
 
+mod classes_go_before_one_another;
 mod commands_keep_their_order;
+mod devices_are_limited;
 mod heartbeats_are_watched;
 mod links_come_and_go;
 mod logins_are_checked;
+mod orders_end_sessions;
 mod peers_are_not_trusted;
 mod pushes_are_kept_until_they_are_acknowledged;
 mod pushes_reach_every_device;
@@ -14,8 +17,9 @@ mod simulation;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use proto::backend::{self, FromLogic, FromState};
+use proto::backend::{self, FromLogic, FromState, PushClass, Spot};
 use proto::close::CloseReason;
+use proto::device::DeviceClass;
 use proto::ids::{ConnId, ConnParts, Slot};
 use proto::link::{self, Form, Hello};
 use proto::packet::{
@@ -203,7 +207,7 @@ impl Stage {
         self.handle(Input::LogicUp);
         assert!(matches!(self.asked()[..], [FromState::Hello { .. }]));
         assert!(!self.shard.is_logic_ready());
-        self.logic_says(FromLogic::Welcome);
+        self.logic_says(FromLogic::Welcome { presence: false });
         assert!(self.shard.is_logic_ready());
         self.asked()
     }
@@ -261,9 +265,20 @@ impl Stage {
     }
 
     fn login(&self, uid: &str, device: &str) -> ClientBody {
+        self.login_with(uid, device, None, None)
+    }
+
+    /// A login with a token of this class and this id.
+    fn login_with(
+        &self,
+        uid: &str,
+        device: &str,
+        class: Option<DeviceClass>,
+        id: Option<&str>,
+    ) -> ClientBody {
         let uid = uid.parse().unwrap();
         let ttl = Duration::from_mins(1);
-        let token = Mint { kid: "a", audience: "holdfast", uid: &uid, device: None, ttl };
+        let token = Mint { kid: "a", audience: "holdfast", uid: &uid, device: None, class, id, ttl };
         let token = mint(token, SECRET, self.now);
         ClientBody::Login(Login { uid, device: device.parse().unwrap(), token, client: "test/1".into() })
     }
@@ -299,6 +314,16 @@ impl Stage {
         }
     }
 
+    /// A session that was opened with this login.
+    fn log_in_as(&mut self, conn: ConnId, login: ClientBody) -> Vec<Said> {
+        self.open(conn, WEBSOCKET, &packet(Codec::Proto, 0, login));
+        for asked in self.asked() {
+            let FromState::Attach { call, .. } = asked else { panic!("{asked:?}") };
+            self.logic_says(FromLogic::Attached { call, last_client_id: 0 });
+        }
+        self.heard(HOME)
+    }
+
     fn uplink(&mut self, conn: ConnId, packet: &[u8]) {
         self.gateway_says(HOME, |out| link::uplink(out, conn, packet));
     }
@@ -310,6 +335,12 @@ impl Stage {
     }
 
     fn push(&mut self, targets: &[(&str, Option<&str>)], seq: u64) {
+        let class = PushClass::Chat(Spot { conversation: "g.club".parse().unwrap(), seq });
+        self.push_as(targets, seq, class);
+    }
+
+    /// Pushes message `seq` as one of this class.
+    fn push_as(&mut self, targets: &[(&str, Option<&str>)], seq: u64, class: PushClass) {
         let packet = ServerPacket { push_seq: 0, client_id: 0, body: ServerBody::Push(message(seq)) };
         let mut bytes = Vec::new();
         encode_server(Codec::Proto, packet, &mut bytes);
@@ -319,8 +350,7 @@ impl Stage {
         self.logic_says(FromLogic::Push(backend::Push {
             targets: targets.iter().map(target).collect(),
             packet: bytes,
-            conversation: "g.club".parse().unwrap(),
-            seq,
+            class,
         }));
     }
 

@@ -18,6 +18,8 @@ reactor::counters! {
         gauge waiting = "holdfast_state_logins_pending";
         /// Calls that logic has not answered.
         gauge calls = "holdfast_state_calls_unanswered";
+        /// Revocations that are remembered, users and tokens together.
+        gauge revocations = "holdfast_state_revocations";
         /// Gateway reactors whose link is up.
         gauge gateway_links = "holdfast_state_gateway_links";
         /// Shards that the logic server has welcomed.
@@ -42,6 +44,12 @@ reactor::counters! {
         counter resumes_forged = "holdfast_state_resumes_forged";
         /// Sessions that lost their connection, by reason.
         counter left["reason"; CloseReason::LABELS] = "holdfast_state_sessions_left";
+        /// Logins whose token was good but for its revocation.
+        counter logins_revoked = "holdfast_state_logins_revoked";
+        /// Orders of logic or an operator about the sessions of a user.
+        counter orders = "holdfast_state_orders";
+        /// Revocations that found no room, or named no token.
+        counter revocations_refused = "holdfast_state_revocations_refused";
         /// Connections that were asked to log in again.
         counter login_required = "holdfast_state_logins_required";
         /// Packets that clients sent.
@@ -76,6 +84,10 @@ reactor::counters! {
         counter resent = "holdfast_state_pushes_resent";
         /// Pushes that a session was not sent because too many were unacknowledged.
         counter missed = "holdfast_state_pushes_missed";
+        /// Mergeable pushes that waited for a session and were replaced by a newer one.
+        counter merged = "holdfast_state_pushes_merged";
+        /// Mergeable pushes that were dropped because too many waited for a session.
+        counter merges_dropped = "holdfast_state_pushes_merged_dropped";
         /// Sessions that were told what to pull instead.
         counter resyncs = "holdfast_state_resyncs";
         /// Packets from logic that could not be given to a client of this form.
@@ -119,77 +131,56 @@ impl Counters {
         self.in_flight.set(machine.in_flight());
         self.waiting.set(machine.waiting() as u64);
         self.calls.set(machine.calls() as u64);
+        self.revocations.set(machine.revocations() as u64);
         self.gateway_links.set(machine.gateway_links() as u64);
         self.logic_ready.set(machine.is_logic_ready().into());
         self.publish_counts(machine.counts());
     }
 
     fn publish_counts(&self, counts: &Counts) {
-        let Counts {
-            opened,
-            resumed,
-            resumed_with_gap,
-            resumes_unknown,
-            resumes_forged,
-            left,
-            login_required,
-            uplinks,
-            stale,
-            foreign,
-            commands,
-            repeats,
-            held,
-            ignored,
-            pulls,
-            acks,
-            heartbeats,
-            replies,
-            late_replies,
-            pushes,
-            pushed,
-            resent,
-            missed,
-            resyncs,
-            bad_packets,
-            faults,
-            blocked,
-            ended,
-            refused,
-        } = counts;
-        self.opened.set(*opened);
-        self.resumed.set(*resumed);
-        self.resumed_with_gap.set(*resumed_with_gap);
-        self.resumes_unknown.set(*resumes_unknown);
-        self.resumes_forged.set(*resumes_forged);
-        self.login_required.set(*login_required);
-        self.uplinks.set(*uplinks);
-        self.stale.set(*stale);
-        self.foreign.set(*foreign);
-        self.commands.set(*commands);
-        self.repeats.set(*repeats);
-        self.held.set(*held);
-        self.ignored.set(*ignored);
-        self.pulls.set(*pulls);
-        self.acks.set(*acks);
-        self.heartbeats.set(*heartbeats);
-        self.replies.set(*replies);
-        self.late_replies.set(*late_replies);
-        self.pushes.set(*pushes);
-        self.pushed.set(*pushed);
-        self.resent.set(*resent);
-        self.missed.set(*missed);
-        self.resyncs.set(*resyncs);
-        self.bad_packets.set(*bad_packets);
-        self.faults.set(*faults);
-        self.blocked.set(*blocked);
-        for (cell, count) in self.left.iter().zip(left.iter()) {
+        for (cell, count) in [
+            (&self.opened, counts.opened),
+            (&self.resumed, counts.resumed),
+            (&self.resumed_with_gap, counts.resumed_with_gap),
+            (&self.resumes_unknown, counts.resumes_unknown),
+            (&self.resumes_forged, counts.resumes_forged),
+            (&self.logins_revoked, counts.logins_revoked),
+            (&self.orders, counts.orders),
+            (&self.revocations_refused, counts.revocations_refused),
+            (&self.login_required, counts.login_required),
+            (&self.uplinks, counts.uplinks),
+            (&self.stale, counts.stale),
+            (&self.foreign, counts.foreign),
+            (&self.commands, counts.commands),
+            (&self.repeats, counts.repeats),
+            (&self.held, counts.held),
+            (&self.ignored, counts.ignored),
+            (&self.pulls, counts.pulls),
+            (&self.acks, counts.acks),
+            (&self.heartbeats, counts.heartbeats),
+            (&self.replies, counts.replies),
+            (&self.late_replies, counts.late_replies),
+            (&self.pushes, counts.pushes),
+            (&self.pushed, counts.pushed),
+            (&self.resent, counts.resent),
+            (&self.missed, counts.missed),
+            (&self.merged, counts.merged),
+            (&self.merges_dropped, counts.merges_dropped),
+            (&self.resyncs, counts.resyncs),
+            (&self.bad_packets, counts.bad_packets),
+            (&self.faults, counts.faults),
+            (&self.blocked, counts.blocked),
+        ] {
+            cell.set(count);
+        }
+        for (cell, count) in self.left.iter().zip(counts.left.iter()) {
             cell.set(*count);
         }
-        for (cell, count) in self.ended.iter().zip(ended.iter()) {
+        for (cell, count) in self.ended.iter().zip(counts.ended.iter()) {
             cell.set(*count);
         }
-        for (cell, count) in self.refused.iter().zip(refused) {
-            cell.set(*count);
+        for (cell, count) in self.refused.iter().zip(counts.refused) {
+            cell.set(count);
         }
     }
 }

@@ -126,7 +126,7 @@ fn welcomed(logic: &TcpListener) -> [Wire; 2] {
         let backend::FromState::Hello { shard, shard_count: 2, .. } = link.asked() else {
             panic!("no hello")
         };
-        link.send(|out| backend::to_state(out, FromLogic::Welcome));
+        link.send(|out| backend::to_state(out, FromLogic::Welcome { presence: false }));
         (shard, link)
     });
     links.sort_by_key(|(shard, _)| *shard);
@@ -143,7 +143,11 @@ fn login(uid: &str) -> Vec<u8> {
     let uid = uid.parse().unwrap();
     let ttl = Duration::from_mins(1);
     let now: Now = Clock::start().now();
-    let token = mint(Mint { kid: "a", audience: "holdfast", uid: &uid, device: None, ttl }, &[7; 32], now);
+    let token = mint(
+        Mint { kid: "a", audience: "holdfast", uid: &uid, device: None, class: None, id: None, ttl },
+        &[7; 32],
+        now,
+    );
     encoded(
         0,
         ClientBody::Login(Login { uid, device: "phone".parse().unwrap(), token, client: String::new() }),

@@ -29,7 +29,7 @@ fn hs256(kid: &str, secret: &[u8]) -> Key {
     KeySpec::parse(&text).unwrap().key(b"").unwrap()
 }
 
-fn check(keys: Vec<Key>, token: &str) -> Result<(), TokenError> {
+fn check(keys: Vec<Key>, token: &str) -> Result<Grant, TokenError> {
     let (uid, device) = alice();
     Keys::new("holdfast", keys).check(token, &uid, &device, NOW)
 }
@@ -45,15 +45,18 @@ fn signed(kid: Option<&str>, claims: &str) -> String {
 fn a_minted_token_lets_its_user_in_from_its_device_until_it_expires() {
     let (uid, device) = alice();
     let mint_for = |device| {
-        let token = Mint { kid: "a", audience: "holdfast", uid: &uid, device, ttl: Duration::from_mins(1) };
+        let (class, id, ttl) = (Some(DeviceClass::Phone), Some("t1"), Duration::from_mins(1));
+        let token = Mint { kid: "a", audience: "holdfast", uid: &uid, device, class, id, ttl };
         mint(token, SECRET, NOW)
     };
     let keys = Keys::new("holdfast", vec![hs256("a", SECRET)]);
     let other: DeviceId = "tablet".parse().unwrap();
     for (token, right_device) in [(mint_for(None), &other), (mint_for(Some(&device)), &device)] {
-        assert_eq!(keys.check(&token, &uid, right_device, NOW), Ok(()));
+        let issued_s = (NOW.unix_ms / 1000) as u32;
+        let grant = Grant { token: Grant::token_of("t1"), issued_s, class: DeviceClass::Phone };
+        assert_eq!(keys.check(&token, &uid, right_device, NOW), Ok(grant));
         let last = Now { unix_ms: NOW.unix_ms + 59_999, ..NOW };
-        assert_eq!(keys.check(&token, &uid, right_device, last), Ok(()));
+        assert_eq!(keys.check(&token, &uid, right_device, last), Ok(grant));
         let late = Now { unix_ms: NOW.unix_ms + 60_000, ..NOW };
         assert_eq!(keys.check(&token, &uid, right_device, late), Err(TokenError::Expired));
     }
@@ -67,7 +70,7 @@ fn a_minted_token_lets_its_user_in_from_its_device_until_it_expires() {
 fn every_claim_that_matters_is_demanded() {
     let good = r#"{"sub":"alice","aud":["x","holdfast"],"exp":1700000001.5,"nbf":1700000000,"extra":1}"#;
     let keys = || vec![hs256("a", SECRET)];
-    assert_eq!(check(keys(), &signed(None, good)), Ok(()));
+    assert_eq!(check(keys(), &signed(None, good)), Ok(Grant::default()));
     for (claims, text) in [
         (r#"{"sub":"alice","exp":1800000000}"#, "is for another audience"),
         (r#"{"sub":"alice","exp":1800000000,"aud":"x"}"#, "is for another audience"),
@@ -85,7 +88,7 @@ fn the_kid_chooses_the_key_and_may_only_be_left_out_where_there_is_one() {
     let claims = r#"{"sub":"alice","aud":"holdfast","exp":1800000000}"#;
     let other = hs256("b", &[7; 32]);
     let both = || vec![other.clone(), hs256("a", SECRET)];
-    assert_eq!(check(both(), &signed(Some("a"), claims)), Ok(()));
+    assert_eq!(check(both(), &signed(Some("a"), claims)), Ok(Grant::default()));
     let unknown = TokenError::Invalid("is signed with an unknown key");
     assert_eq!(check(both(), &signed(Some("c"), claims)), Err(unknown));
     let forged = TokenError::Invalid("has a bad signature or malformed claims");
@@ -103,7 +106,7 @@ fn ed25519_signs_too_and_a_key_never_serves_another_algorithm() {
         serde_json::from_str(r#"{"sub":"alice","aud":"holdfast","exp":1800000000}"#).unwrap();
     let header = Header { kid: Some("e".into()), ..Header::new(Algorithm::EdDSA) };
     let token = encode(&header, &claims, &EncodingKey::from_ed_pem(ED_PRIVATE.as_bytes()).unwrap()).unwrap();
-    assert_eq!(check(vec![key.clone()], &token), Ok(()));
+    assert_eq!(check(vec![key.clone()], &token), Ok(Grant::default()));
     // The old trick: the public key taken for an HMAC secret.
     let header = Header { kid: Some("e".into()), ..Header::default() };
     let forged = encode(&header, &claims, &EncodingKey::from_secret(ED_PUBLIC.as_bytes())).unwrap();

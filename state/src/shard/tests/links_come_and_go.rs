@@ -28,7 +28,7 @@ fn unanswered_calls_are_asked_again_in_order_when_logic_comes_back() {
     let client_ids = again.iter().filter_map(|asked| match asked {
         FromState::Request { packet, .. } => Some(decode_client(Codec::Proto, packet).unwrap().client_id),
         FromState::Attach { .. } => Some(0),
-        FromState::Hello { .. } => None,
+        _ => None,
     });
     assert_eq!(client_ids.collect::<Vec<_>>(), [1, 3, 4, 0]);
 }

@@ -291,7 +291,7 @@ impl World {
                 };
                 self.stage.reply(call, answer);
             }
-            FromState::Hello { .. } => panic!("a second hello"),
+            other => panic!("nobody has asked for {other:?}"),
         }
     }
 
