@@ -1,10 +1,6 @@
 //! Whoever opens too many connections is turned away, and others are served all the while.
 
-use std::net::Ipv4Addr;
-
-use crate::victim::{Victim, ended, reset_on_drop};
-
-const MALLORY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+use crate::victim::{MALLORY, Victim, ended, reset_on_drop};
 
 #[test]
 fn a_source_that_floods_is_held_to_its_limit_and_gets_it_back() {

@@ -58,6 +58,11 @@ impl Holdfast {
         self.program.signal(name);
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.program.pid()
+    }
+
     /// All it has said, stdout and stderr.
     pub(crate) fn said(&self) -> String {
         self.program.said()

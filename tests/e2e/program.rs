@@ -62,6 +62,11 @@ impl Program {
         self.stdin = None;
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal by its name, as `kill` knows it: TERM, INT, KILL.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.process.id(), name);

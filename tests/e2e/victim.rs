@@ -1,15 +1,21 @@
 //! A gateway that is attacked: [`Victim`]. Owns the process, which is alone (it echoes), the ways to connect to it, and a client whose echo must come whatever happens to others.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
+use proto::close::CloseReason;
 use proto::tcp;
+use proto::ws::{Opcode, frame, request};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::holdfast::Holdfast;
 use crate::metrics::{await_metric, await_more, metric};
 use crate::program::PATIENCE;
+
+/// Where attacks come from, if it matters.
+pub(crate) const MALLORY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 /// One gateway with one reactor that sends every message back.
 pub(crate) struct Victim {
@@ -26,6 +32,13 @@ impl Victim {
         }
         arguments.extend(settings);
         Self { process: Holdfast::start(&arguments) }
+    }
+
+    /// Lets the process have no more than so many files open, whatever is open already.
+    pub(crate) fn limit_files(&self, files: u32) {
+        let pid = self.process.pid().to_string();
+        let limited = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={files}:")]).status();
+        assert!(limited.expect("prlimit is there").success());
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -71,6 +84,18 @@ impl Victim {
         (0..tries).filter_map(|_| self.connect_from(source)).collect()
     }
 
+    /// A WebSocket of an attacker, upgraded; `extensions` is what it offers.
+    pub(crate) fn websocket(&self, extensions: Option<&str>) -> TcpStream {
+        let mut stream = self.connect_from(MALLORY).expect("it is not turned away");
+        upgrade(&mut stream, extensions);
+        stream
+    }
+
+    /// Waits until it has ended so many connections for a reason.
+    pub(crate) fn await_closed(&self, reason: CloseReason, times: u64) {
+        self.await_count(&format!("closed_total{{reason=\"{}\"}}", reason.label()), times);
+    }
+
     /// A client that has shown that it is served.
     pub(crate) fn client(&self) -> Client {
         self.client_from(Ipv4Addr::LOCALHOST)
@@ -106,6 +131,32 @@ impl Client {
         self.stream.read_exact(&mut echo).expect("the gateway answers");
         assert_eq!(echo, packet);
     }
+}
+
+/// Upgrades a connection, of whatever kind; what follows on it is frames.
+pub(crate) fn upgrade(stream: &mut (impl Read + Write), extensions: Option<&str>) {
+    let mut request = Vec::new();
+    request::write(&mut request, "edge", "/", [7; 16], None);
+    if let Some(extensions) = extensions {
+        request.truncate(request.len() - 2);
+        request.extend_from_slice(format!("Sec-WebSocket-Extensions: {extensions}\r\n\r\n").as_bytes());
+    }
+    stream.write_all(&request).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("an answer");
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+}
+
+/// The frame with which a WebSocket is told why it ends.
+pub(crate) fn close_frame(reason: CloseReason) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let code = reason.websocket_code().to_be_bytes();
+    frame::append(&mut bytes, Opcode::Close, None, &[&code, reason.sentence().as_bytes()]);
+    bytes
 }
 
 /// Has the connection end with a reset when it is dropped.
