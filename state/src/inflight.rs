@@ -134,6 +134,12 @@ impl InFlight {
         Kept::Send(self.pushed)
     }
 
+    /// How many packets stand behind the control packet that was taken last.
+    pub(crate) fn behind_control(&self) -> u32 {
+        let count = |queue: &Queue| (queue.packets.len() - queue.numbered - queue.urgent) as u32;
+        self.queue.as_deref().map_or(0, count)
+    }
+
     /// Takes the newest push back: it turned out that it cannot be sent in this client's form.
     pub(crate) fn take_back(&mut self) {
         let Some(queue) = &mut self.queue else { return };
@@ -308,6 +314,21 @@ impl Queue {
             self.numbered = self.sent;
             self.urgent = self.urgent.saturating_sub(1);
         }
+    }
+}
+
+/// Takes note, in what will be told, of one more message that was not kept: what [`Lost::add`] does.
+pub(crate) fn note_missed(told: &mut Resync, conversation: &ConversationId, seq: u64) {
+    match told.missed.binary_search_by(|missed| missed.conversation.cmp(conversation)) {
+        Ok(place) => {
+            let missed = &mut told.missed[place];
+            (missed.from_seq, missed.to_seq) = (missed.from_seq.min(seq), missed.to_seq.max(seq));
+        }
+        Err(place) if told.missed.len() < RESYNC_MISSED_MAX => {
+            let conversation = conversation.clone();
+            told.missed.insert(place, Missed { conversation, from_seq: seq, to_seq: seq });
+        }
+        Err(_) => told.everything = true,
     }
 }
 

@@ -4,7 +4,7 @@
 //! and notices silence. It must never touch a client's socket, nor know what a message means: packets pass unread but for their kind and number.
 //!
 //! Reading order: [`Input`], [`Output`] and [`Event`] here, then `shard` (what each input does), `session` (what there is to remember), `uplink` and
-//! `inflight` (the two directions), `secrets` (who may take a session up), `calls` (what logic owes an answer to), `reactors` (who holds a connection), and [`wheel`] and [`token`], which know
+//! `inflight` (the two directions), [`journal`] (what is written down of it), `secrets` (who may take a session up), `calls` (what logic owes an answer to), `reactors` (who holds a connection), and [`wheel`] and [`token`], which know
 //! nothing of the rest.
 
 mod calls;
@@ -14,6 +14,7 @@ mod durable;
 mod event;
 mod grant;
 mod inflight;
+pub mod journal;
 mod policy;
 mod reactors;
 mod revocations;
@@ -38,6 +39,8 @@ pub use revocations::Revoked;
 pub use secrets::Secrets;
 pub use settings::Settings;
 pub use shard::Shard;
+
+use journal::Record;
 
 /// A link to a gateway reactor, by a small number that the shell chooses and may use again once the link is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,4 +92,7 @@ pub trait Output {
 
     /// For the log.
     fn event(&mut self, event: Event<'_>);
+
+    /// For the journal. What is said from here on must not be heard before this is durable, if [`Record::holds_back`]; nor may what was said earlier in the same turn.
+    fn record(&mut self, record: Record<'_>);
 }

@@ -19,17 +19,24 @@ pub(crate) struct Sessions {
     /// For each user with sessions, the first of them.
     users: HashTable<u32>,
     hasher: FixedState,
+    /// All places are below.
+    end: u32,
 }
 
 impl Sessions {
     /// No sessions. `seed` keeps users from choosing names that collide.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { table: Slab::new(), users: HashTable::new(), hasher: FixedState::with_seed(seed) }
+        Self { table: Slab::new(), users: HashTable::new(), hasher: FixedState::with_seed(seed), end: 0 }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Above all places that were ever taken.
+    pub(crate) fn end(&self) -> u32 {
+        self.end
     }
 
     /// The session in this place.
@@ -44,7 +51,7 @@ impl Sessions {
 
     /// Takes a session in. Its place.
     pub(crate) fn insert(&mut self, session: Session) -> u32 {
-        let Self { table, users, hasher } = self;
+        let Self { table, users, hasher, end } = self;
         let hash = hasher.hash_one(session.uid());
         let entry = users.entry(
             hash,
@@ -56,6 +63,7 @@ impl Sessions {
             Entry::Vacant(_) => None,
         };
         let place = table.vacant_key() as u32;
+        *end = (*end).max(place + 1);
         if let Entry::Vacant(vacant) = entry {
             vacant.insert(place);
         }

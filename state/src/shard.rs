@@ -1,6 +1,7 @@
 //! What each input does to a shard, and its deadlines. Owns the shard's parts and hands each input to the file that treats it; every change goes through
 //! [`Shard::handle`] or [`Shard::expire`].
 
+mod checkpoint;
 mod deliveries;
 mod devices;
 mod endings;
@@ -64,6 +65,8 @@ pub struct Shard {
     away: usize,
     /// Pushes that are kept.
     in_flight: u64,
+    /// The place from which on sessions are yet to be written down whole, during a checkpoint.
+    checkpoint: Option<u32>,
     scratch: Scratch,
     /// How often the invariants might have been checked.
     checks: u64,
@@ -116,6 +119,7 @@ impl Shard {
             numbered: settings.boot_epoch << COUNT_BITS,
             away: 0,
             in_flight: 0,
+            checkpoint: None,
             secret_key: SecretKey::new(settings.secret_key),
             scratch: Scratch::default(),
             checks: 0,

@@ -350,10 +350,10 @@ impl World {
         let durable: Vec<_> = self.shard.durable().filter(|_| journal).collect();
         self.counted.push(*self.shard.counts());
         self.shard = new_shard(self.boots, self.in_flight_max);
-        for durable in durable {
-            assert!(self.shard.restore(self.now, durable));
-        }
         self.core = Core::default();
+        for durable in durable {
+            assert!(self.shard.restore(self.now, durable, &mut self.core));
+        }
         self.from_logic.clear();
         for gate in 0..GATES {
             if std::mem::take(&mut self.gates[gate].linked) {
@@ -641,4 +641,5 @@ impl state::Output for Core {
         self.dropped = true;
     }
     fn event(&mut self, _: state::Event<'_>) {}
+    fn record(&mut self, _: state::journal::Record<'_>) {}
 }

@@ -13,6 +13,7 @@ use super::speech::{Line, check_size};
 use super::{Shard, TICK_MS, tick};
 use crate::Output;
 use crate::inflight::{Kept, Payload};
+use crate::journal::Record;
 use crate::session::Session;
 
 impl Shard {
@@ -125,6 +126,9 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(place) else { return true };
         let Ok(count) = session.inflight.acknowledge(push_seq, tick(now)) else { return false };
         self.in_flight -= count as u64;
+        if count > 0 {
+            out.record(Record::Acknowledged { session: session.number, push_seq });
+        }
         if session.inflight.is_lagging() {
             self.resync_if_due(now, place, out);
         }
@@ -152,6 +156,7 @@ impl Shard {
         let (line, payload) = (session.line(), Arc::new(encoded(resync)));
         self.counts.resyncs += 1;
         self.in_flight += 1;
+        out.record(Record::Told { session: session.number, packet: payload.as_slice().into() });
         if let Kept::Send(push_seq) = session.inflight.push_own(payload.clone(), tick(now)) {
             self.send_push(line, push_seq, &payload, out);
             self.await_ack(now, place);

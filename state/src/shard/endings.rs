@@ -8,6 +8,7 @@ use proto::time::Now;
 
 use super::speech::{Line, unavailable};
 use super::{Shard, TICK_MS, tick};
+use crate::journal::Record;
 use crate::session::{NOWHERE, Session};
 use crate::waiting::Waiting;
 use crate::{Event, Output};
@@ -52,6 +53,7 @@ impl Shard {
         self.heartbeats.arm(place, now.after(self.settings.resume_grace));
         self.away += 1;
         self.counts.left[reason.ordinal()] += 1;
+        out.record(Record::Left { session: number, reason });
         out.event(Event::SessionLeft { session: self.name(number), conn, reason });
     }
 
@@ -70,6 +72,7 @@ impl Shard {
             self.away -= 1;
         }
         self.counts.ended[reason.ordinal()] += 1;
+        out.record(Record::Ended { session: session.number });
         out.event(Event::SessionEnded {
             session: self.name(session.number),
             conn: session.conn,

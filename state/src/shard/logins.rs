@@ -165,7 +165,7 @@ impl Shard {
             self.kick(older, KickedReason::Replaced, out);
         }
         self.make_room(uid.as_str(), grant.class, out);
-        let number = self.open(now, line, (&uid, &device, grant), last_client_id);
+        let number = self.open(now, line, (&uid, &device, grant), last_client_id, out);
         self.waiting.remove(place as usize);
         self.logins.cancel(place);
         let session = self.name(number);
@@ -182,7 +182,14 @@ impl Shard {
         Refused::new(RefusedCode::TokenInvalid, "login.token", "has been revoked")
     }
 
-    fn open(&mut self, now: Now, line: Line, who: (&Uid, &DeviceId, Grant), last_client_id: u64) -> u64 {
+    fn open(
+        &mut self,
+        now: Now,
+        line: Line,
+        who: (&Uid, &DeviceId, Grant),
+        last_client_id: u64,
+        out: &mut dyn Output,
+    ) -> u64 {
         self.counts.opened += 1;
         self.numbered += 1;
         let Line { conn, reactor, codec } = line;
@@ -192,6 +199,7 @@ impl Shard {
         let place = self.sessions.insert(Session::new(start, tick(now)));
         self.reactors.hold(reactor, conn, Held::Session(place));
         self.heartbeats.arm(place, now.after(self.settings.heartbeat_deadline));
+        self.record_session(place, out);
         number
     }
 

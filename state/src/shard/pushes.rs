@@ -12,6 +12,7 @@ use super::speech::check_size;
 use super::{Shard, tick};
 use crate::Output;
 use crate::inflight::{Kept, Moment, Payload};
+use crate::journal::{self, Record};
 
 /// Buffers that are used again by the next push.
 #[derive(Debug, Default)]
@@ -20,6 +21,9 @@ pub(super) struct Scratch {
     /// What stands before the shared part, for one hit after the other.
     prefixes: Vec<u8>,
     json: Vec<u8>,
+    /// For the journal: the sessions that keep the push, and those that have no room for it.
+    kept: Vec<journal::Kept>,
+    missed: Vec<u64>,
 }
 
 /// A session that gets the push.
@@ -39,6 +43,8 @@ impl Scratch {
         self.hits.clear();
         self.prefixes.clear();
         self.json.clear();
+        self.kept.clear();
+        self.missed.clear();
     }
 }
 
@@ -51,13 +57,14 @@ impl Shard {
         self.choose(now, &push, &payload, &mut scratch);
         scratch.hits.sort_unstable_by_key(|hit| (hit.reactor, hit.json));
         if scratch.hits.iter().any(|hit| hit.json) {
-            let Scratch { json, hits, .. } = &mut scratch;
+            let Scratch { json, hits, kept, .. } = &mut scratch;
             if let Err(error) = shared(Codec::Json, &payload, json).and_then(|()| check_size(json)) {
                 self.bad_packet(&error, out);
                 let numbered = !matches!(push.class, PushClass::Mergeable(_));
-                hits.retain(|hit| !hit.json || numbered && !self.take_back(hit.place));
+                hits.retain(|hit| !hit.json || numbered && !self.take_back(hit.place, kept));
             }
         }
+        record(&push, &payload, &scratch, out);
         for group in scratch.hits.chunk_by(|a, b| (a.reactor, a.json) == (b.reactor, b.json)) {
             let (reactor, json) = (group[0].reactor, group[0].json);
             let part = if json { &scratch.json } else { &*payload };
@@ -80,8 +87,9 @@ impl Shard {
         self.scratch.push = scratch;
     }
 
-    fn take_back(&mut self, place: u32) -> bool {
+    fn take_back(&mut self, place: u32, kept: &mut Vec<journal::Kept>) -> bool {
         if let Some(session) = self.sessions.get_mut(place) {
+            kept.retain(|kept| kept.session != session.number);
             session.inflight.take_back();
             self.in_flight -= 1;
         }
@@ -115,19 +123,16 @@ impl Shard {
                 };
                 if kept == Kept::Missed {
                     self.counts.missed += 1;
+                    scratch.missed.push(session.number);
                     continue;
                 }
-                let push_seq = match kept {
-                    Kept::Send(0) => 0,
-                    Kept::Send(push_seq) => {
-                        self.in_flight += 1;
-                        push_seq
-                    }
-                    Kept::Waits | Kept::Missed => {
-                        self.in_flight += 1;
-                        continue;
-                    }
-                };
+                if kept != Kept::Send(0) {
+                    self.in_flight += 1;
+                    let urgent = matches!(push.class, PushClass::Control(_));
+                    let behind = if urgent { session.inflight.behind_control() } else { 0 };
+                    scratch.kept.push(journal::Kept { session: session.number, behind });
+                }
+                let Kept::Send(push_seq) = kept else { continue };
                 let prefix_at = scratch.prefixes.len();
                 prefix(session.codec, push_seq, &mut scratch.prefixes);
                 scratch.hits.push(Hit {
@@ -140,5 +145,20 @@ impl Shard {
                 });
             }
         }
+    }
+}
+
+/// Writes down who keeps the push, and who has missed it; nothing if that is nobody.
+fn record(push: &Push, payload: &Payload, scratch: &Scratch, out: &mut dyn Output) {
+    let Scratch { kept, missed, .. } = scratch;
+    let (PushClass::Control(spot) | PushClass::Chat(spot)) = &push.class else { return };
+    if !kept.is_empty() || !missed.is_empty() {
+        out.record(Record::Pushed {
+            conversation: spot.conversation.as_str().into(),
+            seq: spot.seq,
+            packet: payload.as_slice().into(),
+            kept: kept.into(),
+            missed: missed.into(),
+        });
     }
 }

@@ -6,6 +6,7 @@ use proto::time::Now;
 
 use super::{Logic, Shard};
 use crate::calls::Asker;
+use crate::journal::Record;
 use crate::{Event, Fault, Output};
 
 /// No device comes so far; logic that says so is wrong, and numbers beyond need not be thought of.
@@ -91,7 +92,14 @@ impl Shard {
         self.calls.end(call);
         let Some(session) = self.sessions.get_mut(place) else { return Ok(()) };
         match client_id {
-            Some(client_id) => session.uplink.answer(client_id, was_executed(packet)),
+            Some(client_id) => {
+                let before = session.uplink.answered();
+                session.uplink.answer(client_id, was_executed(packet));
+                let client_id = session.uplink.answered();
+                if client_id > before {
+                    out.record(Record::Answered { session: session.number, client_id });
+                }
+            }
             None => session.uplink.end_aside(call),
         }
         self.counts.replies += 1;

@@ -6,7 +6,9 @@ use proto::ids::Slot;
 use proto::time::Now;
 
 use super::{Lease, Shard, tick};
+use crate::Output;
 use crate::durable::{Durable, Reach};
+use crate::journal::Record;
 use crate::reactors::Held;
 use crate::session::{NOWHERE, Session};
 
@@ -40,12 +42,20 @@ impl Shard {
         })
     }
 
+    /// Writes a session down whole.
+    pub(super) fn record_session(&self, place: u32, out: &mut dyn Output) {
+        if let Some(durable) = self.sessions.get(place).and_then(|session| self.durable_session(session)) {
+            out.record(Record::Session(Box::new(durable)));
+        }
+    }
+
     /// Puts a session back, before any link is up. `false` if it is another shard's, or its device has one already.
-    pub fn restore(&mut self, now: Now, durable: Durable) -> bool {
+    pub fn restore(&mut self, now: Now, durable: Durable, out: &mut dyn Output) -> bool {
         let known = self.sessions.of_device(durable.uid.as_str(), durable.device.as_str()).is_some();
         if known || Slot::of(durable.uid.as_str()).shard(self.settings.shard_count) != self.settings.shard {
             return false;
         }
+        self.numbered = self.numbered.max(durable.number);
         let place = durable.place;
         let session = Session::restore(durable, tick(now));
         self.in_flight += session.inflight.len() as u64;
@@ -57,6 +67,10 @@ impl Shard {
                 self.heartbeats.arm(number, now.after(self.settings.heartbeat_deadline));
             }
             Reach::On { .. } | Reach::Away { .. } => {
+                if let (Reach::On { .. }, Some(session)) = (place, self.sessions.get(number)) {
+                    let (session, reason) = (session.number, session.left.unwrap_or(CloseReason::PeerReset));
+                    out.record(Record::Left { session, reason });
+                }
                 self.away += 1;
                 self.heartbeats.arm(number, now.after(self.settings.resume_grace));
             }

@@ -15,6 +15,7 @@ use proto::time::Now;
 use super::speech::Line;
 use super::{Shard, tick};
 use crate::event::NoResume;
+use crate::journal::Record;
 use crate::reactors::Held;
 use crate::session::Session;
 use crate::waiting::Waiting;
@@ -91,9 +92,15 @@ impl Shard {
         let secret = session.secrets.renew(shown);
         // A client that knows of less than it has acknowledged has lost what it knew.
         let forgot = last_push_seq < session.inflight.acknowledged();
+        let boot_epoch = self.reactors.get(reactor).map_or(0, |reactor| reactor.boot_epoch);
+        let (number, secrets) = (session.number, session.secrets);
+        out.record(Record::Resumed { session: number, conn, boot_epoch, codec, secrets });
         let acknowledged = session.inflight.acknowledge(last_push_seq, tick(now)).unwrap_or(0);
+        if acknowledged > 0 {
+            out.record(Record::Acknowledged { session: number, push_seq: last_push_seq });
+        }
         let gap = forgot || session.inflight.is_lagging();
-        let (number, answered) = (session.number, session.uplink.answered());
+        let answered = session.uplink.answered();
         self.away -= 1;
         self.in_flight -= acknowledged as u64;
         self.reactors.hold(reactor, conn, Held::Session(place));

@@ -31,6 +31,7 @@ use proto::rpc;
 use proto::time::Now;
 
 use super::*;
+use crate::journal::{Record, Replay};
 use crate::token::{KeySpec, Keys, Mint, mint};
 use crate::{Event, GatewayLink};
 
@@ -47,6 +48,10 @@ struct Wires {
     dropped: Vec<GatewayLink>,
     logic_dropped: bool,
     events: Vec<String>,
+    /// What the records tell so far …
+    replay: Replay,
+    /// … and what those since the last beginning of a checkpoint tell.
+    late: Replay,
 }
 
 impl Output for Wires {
@@ -70,6 +75,20 @@ impl Output for Wires {
 
     fn event(&mut self, event: Event<'_>) {
         self.events.push(format!("{event:?}"));
+    }
+
+    fn record(&mut self, record: Record<'_>) {
+        let mut bytes = Vec::new();
+        record.encode(&mut bytes);
+        if record == Record::CheckpointBegun {
+            self.late = Replay::default();
+        }
+        for replay in [&mut self.replay, &mut self.late] {
+            replay.apply(Record::decode(&mut &bytes[..]).unwrap()).unwrap();
+        }
+        if record == Record::CheckpointDone {
+            self.replay = std::mem::take(&mut self.late);
+        }
     }
 }
 
@@ -178,12 +197,28 @@ impl Stage {
 
     fn handle(&mut self, input: Input<'_>) {
         self.shard.handle(self.now, input, &mut self.wires);
+        self.check_journal();
     }
 
     fn wait(&mut self, time: Duration) {
         self.now.mono_ms += time.as_millis() as u64;
         self.now.unix_ms += time.as_millis() as u64;
         self.shard.expire(self.now, &mut self.wires);
+        self.check_journal();
+    }
+
+    /// The records tell of exactly the sessions that there are; those of before the last checkpoint are not needed for that. It takes its time with many sessions.
+    fn check_journal(&mut self) {
+        if self.shard.sessions() > 32 {
+            return;
+        }
+        self.shard.begin_checkpoint(&mut self.wires);
+        self.shard.go_on_with_checkpoint(1, &mut self.wires);
+        let mut durable: Vec<_> = self.shard.durable().collect();
+        durable.sort_by_key(|durable| durable.number);
+        let mut replayed: Vec<_> = self.wires.replay.sessions().cloned().collect();
+        replayed.sort_by_key(|durable| durable.number);
+        assert_eq!(durable, replayed);
     }
 
     fn gateway_says(&mut self, link: GatewayLink, write: impl FnOnce(&mut Vec<u8>)) {

@@ -1,5 +1,6 @@
 //! Where the machine's output gathers during a turn: the frames for each link, links to be closed, and the log. Decides nothing.
 
+use crate::journal::Record;
 use crate::{Event, GatewayLink, Output};
 
 /// One shard's outgoing side.
@@ -31,6 +32,8 @@ impl Output for Io {
     fn drop_logic(&mut self) {
         self.logic_dropped = true;
     }
+
+    fn record(&mut self, _: Record<'_>) {}
 
     fn event(&mut self, event: Event<'_>) {
         match event {

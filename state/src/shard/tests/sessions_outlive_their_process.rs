@@ -5,15 +5,17 @@ use super::*;
 
 /// Kills the shard and puts what was written down into another one. What logic had been asked is gone.
 fn restart(stage: &mut Stage) {
-    let durable: Vec<_> = stage.shard.durable().collect();
+    let durable: Vec<_> = stage.wires.replay.sessions().cloned().collect();
     let mut settings = Settings::new(keys());
     settings.boot_epoch = 0xAC;
     stage.shard = Shard::new(settings);
+    let Wires { replay, late, .. } = std::mem::take(&mut stage.wires);
+    stage.wires = Wires { replay, late, ..Wires::default() };
     for durable in durable {
-        assert!(stage.shard.restore(stage.now, durable.clone()));
-        assert!(!stage.shard.restore(stage.now, durable), "each device has one");
+        assert!(stage.shard.restore(stage.now, durable.clone(), &mut stage.wires));
+        assert!(!stage.shard.restore(stage.now, durable, &mut stage.wires), "each device has one");
     }
-    stage.wires = Wires::default();
+    stage.check_journal();
     stage.link_logic();
 }
 
@@ -90,5 +92,5 @@ fn a_session_of_another_shard_is_not_taken() {
     stage.log_in(conn("bob", 1), WEBSOCKET, ("bob", "phone"), 0);
     let durable = stage.shard.durable().next().unwrap();
     let mut other = Stage::unlinked(|settings| settings.shard_count = 2);
-    assert!(!other.shard.restore(other.now, durable), "slot 589 of bob's is odd");
+    assert!(!other.shard.restore(other.now, durable, &mut other.wires), "slot 589 of bob's is odd");
 }
