@@ -195,6 +195,11 @@ impl Answers<'_> {
             self.bytes[self.end..self.end + 2].copy_from_slice(&[0x80 | opcode as u8, length as u8]);
             return self.end + 2;
         }
+        if let Ok(length) = u16::try_from(length) {
+            let [high, low] = length.to_be_bytes();
+            self.bytes[self.end..self.end + 4].copy_from_slice(&[0x80 | opcode as u8, 126, high, low]);
+            return self.end + 4;
+        }
         let head = ws::frame::head(opcode, length, None);
         let start = self.end + head.as_slice().len();
         self.bytes[self.end..start].copy_from_slice(head.as_slice());

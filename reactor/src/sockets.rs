@@ -4,12 +4,14 @@
 //! An idle socket owns no heap memory. What is pushed to a socket makes it dirty, and the turn ends with one [`Sockets::flush`]: one `send` for
 //! each dirty socket. Nothing else touches write interest.
 
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd as _;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use crate::sys;
 use crate::traffic::Traffic;
 
 /// Bytes of buffers that a reactor keeps for reuse, in all.
@@ -19,6 +21,8 @@ const POOLED_BYTES_MAX: usize = 128 * 1024;
 /// A rest up to this size is copied in front of the next read; a larger one is read on to, so that a dripping sender of a large frame does not have
 /// it copied for every drop.
 const REST_COPIED_MAX: usize = 4 * 1024;
+/// A queue of this size leaves as soon as the turn goes on to another client, while its bytes are still in the cache, and not only at the turn's end.
+const QUEUE_BYTES_SENT_EARLY: usize = 8 * 1024;
 /// Bytes already sent that may stand before the unsent ones of a slow client, before these are moved.
 const SENT_BYTES_MAX: usize = 256 * 1024;
 
@@ -27,6 +31,8 @@ const SENT_BYTES_MAX: usize = 256 * 1024;
 pub struct Sockets {
     table: Vec<Socket>,
     dirty: Vec<u32>,
+    /// Whom something was pushed to last.
+    latest: u32,
     pool: Pool,
     queued: usize,
     traffic: Traffic,
@@ -148,6 +154,10 @@ impl Sockets {
     /// Queues `parts`, in order, and returns how many bytes now wait for this client.
     #[inline]
     pub fn push(&mut self, index: u32, parts: &[&[u8]]) -> usize {
+        if index != self.latest {
+            let before = std::mem::replace(&mut self.latest, index);
+            self.send_early(before);
+        }
         let Some(socket) = self.table.get_mut(index as usize).filter(|socket| socket.stream.is_some()) else {
             return 0;
         };
@@ -168,11 +178,11 @@ impl Sockets {
     #[inline]
     pub fn reply(&mut self, index: u32, bytes: &[u8]) {
         let Some(socket) = self.table.get_mut(index as usize) else { return };
-        let (Some(stream), None) = (&mut socket.stream, &socket.out) else {
+        let (Some(stream), None) = (&socket.stream, &socket.out) else {
             self.push(index, &[bytes]);
             return;
         };
-        match stream.write(bytes) {
+        match sys::send(stream.as_fd(), bytes) {
             Ok(sent) if sent == bytes.len() => self.traffic.written += sent as u64,
             Ok(sent) => {
                 self.traffic.written += sent as u64;
@@ -183,6 +193,30 @@ impl Sockets {
             Err(_) => {
                 self.push(index, &[bytes]);
             }
+        }
+    }
+
+    /// Sends a large queue before the turn's end. The flush tells what there is to tell, for the socket stays in the dirty list.
+    #[inline]
+    fn send_early(&mut self, index: u32) {
+        let Some(socket) = self.table.get_mut(index as usize) else { return };
+        let (Some(stream), Some(out), false) =
+            (&socket.stream, &mut socket.out, socket.blocked || socket.behind)
+        else {
+            return;
+        };
+        if out.bytes.len() < QUEUE_BYTES_SENT_EARLY {
+            return;
+        }
+        // Whatever is wrong, the flush meets it again and tells.
+        let Ok(sent) = sys::send(stream.as_fd(), &out.bytes[out.done..]) else { return };
+        self.queued -= sent;
+        self.traffic.written += sent as u64;
+        out.done += sent;
+        if out.done < out.bytes.len() {
+            socket.blocked = true;
+        } else if let Some(out) = socket.out.take() {
+            self.pool.give(out);
         }
     }
 
@@ -234,7 +268,7 @@ impl Sockets {
     fn flush_one(&mut self, index: u32) -> Option<Flushed> {
         let socket = self.table.get_mut(index as usize)?;
         socket.dirty = false;
-        let (Some(stream), false) = (&mut socket.stream, socket.blocked) else {
+        let (Some(stream), false) = (&socket.stream, socket.blocked) else {
             if let Some(out) = &mut socket.out {
                 self.pool.count(out);
             }
@@ -248,7 +282,7 @@ impl Sockets {
             }
             return None;
         };
-        let sent = match stream.write(&out.bytes[out.done..]) {
+        let sent = match sys::send(stream.as_fd(), &out.bytes[out.done..]) {
             Ok(n) => n,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(_) => return Some(Flushed::Broken),
@@ -300,7 +334,7 @@ impl Scratch {
     pub fn receive(&mut self, sockets: &mut Sockets, index: u32, limit: usize, hung_up: bool) -> Received {
         (self.filled, self.fresh) = (0, 0);
         let Some(socket) = sockets.table.get_mut(index as usize) else { return Received::Broken };
-        let Some(stream) = &mut socket.stream else { return Received::Broken };
+        let Some(stream) = &socket.stream else { return Received::Broken };
         if let Some(rest) = socket.rest.take() {
             self.filled = rest.done;
             if rest.done <= REST_COPIED_MAX {
@@ -322,7 +356,7 @@ impl Scratch {
         };
         let room = &mut buffer[filled..];
         let space = room.len().min(limit);
-        match stream.read(&mut room[..space]) {
+        match sys::receive(stream.as_fd(), &mut room[..space]) {
             Ok(0) if space > 0 => Received::Closed,
             Ok(n) => {
                 self.filled += n;

@@ -122,6 +122,25 @@ impl Receiver {
         at: &mut usize,
         limits: &Limits,
     ) -> Result<Option<Found>, WsError> {
+        if let Some((Header { opcode, mask, .. }, payload)) = self.whole_message(bytes, *at, limits) {
+            *at = payload.end;
+            let plain = &mut bytes[payload.clone()];
+            let ascii = mask.is_some_and(|key| mask::apply(plain, key, 0));
+            if opcode == Opcode::Text && !ascii && !super::is_utf8(plain) {
+                return Err(WsError::Utf8);
+            }
+            return Ok(Some(Found { opcode, payload: Some(payload), compressed: false }));
+        }
+        self.take_any(bytes, at, limits)
+    }
+
+    /// [`Receiver::take`] for all that is not the most common: fragments, control frames, partial frames, compressed ones, faults.
+    fn take_any(
+        &mut self,
+        bytes: &mut [u8],
+        at: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<Found>, WsError> {
         if self.assembly.as_ref().is_some_and(|assembly| assembly.finished) {
             self.assembly = None;
         }

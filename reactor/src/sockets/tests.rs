@@ -181,3 +181,27 @@ fn memory_is_counted_while_a_client_holds_it_and_not_after() {
     world.sockets.close(0);
     assert_eq!((world.sockets.held(), world.sockets.held_for(0)), (0, 0));
 }
+
+#[test]
+fn a_large_queue_leaves_when_the_turn_goes_on_to_another_client_and_a_stuck_one_is_told_of_once() {
+    let mut world = world();
+    world.sockets.push(0, &[b"little"]);
+    world.sockets.push(1, &[b"nobody"]);
+    assert_eq!(world.sockets.waiting(0), 6);
+    world.sockets.push(0, &[&vec![7; QUEUE_BYTES_SENT_EARLY]]);
+    world.sockets.push(1, &[b"nobody"]);
+    assert_eq!((world.sockets.waiting(0), world.sockets.queued()), (0, 0));
+    let mut told = Vec::new();
+    world.sockets.flush(&mut told);
+    assert!(told.is_empty());
+    let mut got = vec![0; 6 + QUEUE_BYTES_SENT_EARLY];
+    world.client.read_exact(&mut got).unwrap();
+    assert!(got.starts_with(b"little") && got[6..].iter().all(|byte| *byte == 7));
+    // More than the kernel takes: the rest waits, and the flush says so.
+    while world.sockets.waiting(0) == 0 {
+        world.sockets.push(0, &[&vec![7; 1024 * 1024]]);
+        world.sockets.push(1, &[b"nobody"]);
+    }
+    world.sockets.flush(&mut told);
+    assert_eq!(told, [(0, Flushed::Blocked)]);
+}
