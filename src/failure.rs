@@ -13,6 +13,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// The settings are wrong, one mistake a line. Exit code 78: EX_CONFIG of sysexits.h, which tells a supervisor that trying again is of no use.
     Config(String),
+    /// A load test has crossed a threshold that its operator had set. Exit code 99.
+    Threshold(String),
+    /// A load test's figures cannot be trusted. Exit code 3.
+    Invalid(String),
 }
 
 impl Failure {
@@ -27,6 +31,8 @@ impl Failure {
             Self::Runtime(_) => 1,
             Self::Usage(_) => 2,
             Self::Config(_) => 78,
+            Self::Threshold(_) => 99,
+            Self::Invalid(_) => 3,
         };
         // With stderr gone there is nobody left to tell.
         let _ = writeln!(std::io::stderr(), "{self}");
@@ -37,7 +43,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Runtime(text) => write!(f, "holdfast: {text}"),
+            Self::Runtime(text) | Self::Threshold(text) | Self::Invalid(text) => {
+                write!(f, "holdfast: {text}")
+            }
             Self::Usage(text) => write!(f, "error: {text}"),
             Self::Config(text) => f.write_str(text),
         }

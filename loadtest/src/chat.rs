@@ -10,9 +10,9 @@ use client::{Answer, Command, Event, Failure, Input, Ticket};
 use proto::ids::{DeviceId, NameError, Uid};
 use proto::packet::{Body, Login, Submit, Target};
 
+use crate::chat_report::{Latency, Report, Usage};
 use crate::fleet::Fleet;
-use crate::report::{Latency, Report, Usage};
-use crate::{ChatLoad, cpu};
+use crate::{ChatLoad, process};
 
 /// Bytes at the start of a message: run, number in its pair, moment of the submit.
 pub(crate) const STAMP_BYTES: usize = 24;
@@ -318,7 +318,7 @@ fn cpu_of(load: &ChatLoad) -> io::Result<Vec<Usage>> {
     let watched = load.pids.iter().map(|pid| (pid.name.clone(), pid.pid)).chain([own]);
     watched
         .map(|(name, pid)| {
-            let cpu_ns = cpu::used_ns(pid)
+            let cpu_ns = process::cpu_ns(pid)
                 .map_err(|error| io::Error::new(error.kind(), format!("process {name} ({pid}): {error}")))?;
             Ok(Usage { name, cpu_ns })
         })

@@ -1,25 +1,58 @@
-//! Many clients of Holdfast on one event loop, and the truth about what they saw. Owns scenarios, measurement and the report; leaves what a
-//! client is to the `client` crate, how bytes move to `reactor`, and tokens and arguments to its caller.
+//! Load on a server, and the truth about what it took. Owns plans, clients, measurement and reports; leaves what a client of Holdfast is to the `client` crate, how
+//! bytes move to `reactor`, and tokens and arguments to its caller.
 //!
-//! A load test must never flatter: times are taken from the moment a message is given to a client, every message that was answered must be
-//! delivered exactly once, and whatever went wrong is counted by its reason.
+//! A load test must never flatter. So a message is timed from the moment it was due, whether or not it could be sent then; what was never answered counts
+//! with the time it had waited; whatever went wrong is counted by its reason; and the tool measures itself, and says so when it was the limit.
+//!
+//! The core is pure and is tested against made-up servers on a made-up clock: [`ledger`] (figures), `schedule` (when what is due), `crowd` (what clients do),
+//! [`threshold`]. Around it `worker` moves the bytes of one thread's clients, [`coordinator`] runs the threads through the stages of a [`plan`], and
+//! [`report`] tells.
 
 mod chat;
-mod cpu;
+mod chat_report;
+mod checks;
+pub mod coordinator;
+mod crowd;
+mod dial;
 mod fleet;
-mod report;
+pub mod ledger;
+pub mod plan;
+pub mod process;
+pub mod report;
+mod schedule;
+pub mod series;
+pub mod threshold;
 mod timers;
+mod worker;
 
+use std::fmt;
 use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 
 use client::wire::Address;
 use proto::ids::Uid;
 use proto::packet::Codec;
 
-pub use report::{Latency, Report, Usage};
+pub use chat_report::{Latency, Report, Usage};
+pub use process::Pid;
 
+/// Why a run could not begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// It asks for what cannot be.
+    Usage(String),
+    /// This machine, or the target, does not allow it.
+    Runtime(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(why) | Self::Runtime(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl std::error::Error for StartError {}
 /// The least bytes of a message: it says which run and which message it is, and when it was sent.
 pub const BODY_BYTES_MIN: usize = chat::STAMP_BYTES;
 
@@ -45,25 +78,6 @@ pub struct ChatLoad {
     pub prefix: String,
     /// Processes whose CPU time is reported.
     pub pids: Vec<Pid>,
-}
-
-/// A process and what it is called in the report; written `gateway=123`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pid {
-    /// Its name in the report.
-    pub name: String,
-    /// Its process id.
-    pub pid: u32,
-}
-
-impl FromStr for Pid {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, pid) = text.split_once('=').ok_or("must be NAME=PID")?;
-        let pid = pid.parse().map_err(|_| "must be NAME=PID with a number for PID")?;
-        Ok(Self { name: name.to_owned(), pid })
-    }
 }
 
 impl ChatLoad {

@@ -5,10 +5,11 @@
 //! and what is said, is left to the machines. It is the only home of `unsafe` ([`sys`]).
 //!
 //! Reading order: [`poll`] (one turn), [`sockets`] (the many connections of clients), [`link`] (the few connections between our own
-//! processes, over a [`stream`] of TCP or a Unix socket, from a [`link_listener`], known after they were [`newcomers`]), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`] and [`histogram`], [`admin`] and [`clock`].
+//! processes, over a [`stream`] of TCP or a Unix socket, from a [`link_listener`], known after they were [`newcomers`]), [`listener`], [`wake`] (what reaches a loop from another thread), then [`mod@counters`] and [`histogram`], [`admin`], [`clock`] and [`alarm`].
 
 pub mod activation;
 pub mod admin;
+pub mod alarm;
 pub mod clock;
 pub mod counters;
 pub mod histogram;

@@ -7,9 +7,11 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 
 use crate::sys;
 use crate::traffic::Traffic;
@@ -121,6 +123,21 @@ impl Sockets {
             Some(stream) => stream.peer_addr(),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+
+    /// Why the socket at `index` is broken, if the kernel knows of it; it tells once. For an attempt to connect that has come to its end.
+    pub fn fault(&self, index: u32) -> Option<io::Error> {
+        let stream = self.table.get(index as usize).and_then(|socket| socket.stream.as_ref());
+        stream.and_then(|stream| stream.take_error().unwrap_or_else(Some))
+    }
+
+    /// Closes the socket with a reset, which leaves no port waiting behind; what has not been sent is lost.
+    pub fn reset(&mut self, index: u32) {
+        if let Some(stream) = self.table.get(index as usize).and_then(|socket| socket.stream.as_ref()) {
+            // If it cannot be set the close is only slower.
+            drop(SockRef::from(stream).set_linger(Some(Duration::ZERO)));
+        }
+        self.close(index);
     }
 
     /// Bytes that wait for the client at `index`.

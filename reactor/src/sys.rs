@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 /// Raises the soft limit of open files to the hard one and returns what then holds.
 pub fn raise_open_files() -> io::Result<u64> {
@@ -71,6 +72,39 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let (descriptor, flags) = (socket.as_raw_fd(), libc::MSG_NOSIGNAL);
     // SAFETY: the kernel reads `count` bytes at `from`, which are borrowed for the duration of the call.
     length(unsafe { libc::syscall(libc::SYS_sendto, descriptor, from, count, flags, ptr::null::<u8>(), 0) })
+}
+
+/// A timer that a poll can watch (timerfd_create(2)), on the monotonic clock; not set.
+pub fn timer() -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let descriptor =
+        unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) };
+    check(descriptor)?;
+    // SAFETY: the call has just opened it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Has a timer of [`timer`] become readable in `wait` from now, and no more at the time it was set to before. A wait of nothing is the shortest there is.
+pub fn set_timer(timer: BorrowedFd<'_>, wait: Duration) -> io::Result<()> {
+    let wait = wait.max(Duration::from_nanos(1));
+    let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let after = libc::timespec {
+        tv_sec: wait.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(wait.subsec_nanos()),
+    };
+    let set = libc::itimerspec { it_interval: never, it_value: after };
+    // SAFETY: `set` is a valid itimerspec, which the kernel only reads; no old value is asked for.
+    check(unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const set, ptr::null_mut()) })
+}
+
+/// Lets a socket be bound to an address without a port: the kernel chooses one when it connects, and so may give a port to several connections whose other ends
+/// differ (ip(7), IP_BIND_ADDRESS_NO_PORT).
+pub fn bind_address_without_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let (level, option) = (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT);
+    let (value, length) = ((&raw const on).cast(), size_of::<libc::c_int>() as libc::socklen_t);
+    // SAFETY: `value` points to `length` readable bytes for the duration of the call.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value, length) })
 }
 
 /// Gives the calling thread a descriptor table of its own (unshare(2), CLONE_FILES), in which there are the standard streams and `kept`, under the

@@ -107,11 +107,11 @@ fn a_client_that_does_not_read_is_told_blocked_once_and_drained_once() {
         assert_eq!(told, [(0, Flushed::Blocked)]);
         assert!(world.sockets.queued() > 0);
         told.clear();
-        world.client.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+        world.client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let (mut got, mut buffer, mut ready) = (0, vec![0; 1 << 20], Vec::new());
         while got < sent {
             got += world.client.read(&mut buffer).unwrap_or(0);
-            world.poller.turn(Some(std::time::Duration::ZERO), &mut ready).unwrap();
+            world.poller.turn(Some(Duration::ZERO), &mut ready).unwrap();
             if ready.iter().any(|event| event.writable) {
                 world.sockets.writable(0);
             }

@@ -1,4 +1,4 @@
-//! `holdfast load`: many pairs of users that chat, and what they saw. Owns the arguments and the tokens; the load is `loadtest`'s.
+//! `holdfast load chat`: many pairs of users that chat, and what they saw. Owns the arguments and the tokens; the load is `loadtest`'s.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) fn command() -> Command {
     let url = value("url", "URL", "ws://127.0.0.1:7400/").value_parser(value_parser!(Address));
     let form = value("form", "FORM", "proto").value_parser(["proto", "json"]);
     let pid = Arg::new("pid").long("pid").value_name("NAME=PID").action(ArgAction::Append);
-    Command::new("load").about("Puts load on a gateway and measures").args([
+    Command::new("chat").about("Has pairs of users chat over a Holdfast gateway").args([
         url.help("The gateway: ws://host:port/ or tcp://host:port"),
         form.help("The form of packets over WebSocket"),
         count("pairs", "100").help("Pairs of users: one says, the other hears"),

@@ -1,0 +1,92 @@
+//! Whether a run can be at all: open files, ports, memory. Owns what is looked at before anything is opened, and the words that say what to change.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use crate::plan::Plan;
+
+/// Descriptors of a thread that are no connections: standard streams, its poll, its alarm, and some air.
+const FILES_SPARE: u64 = 64;
+/// Kernel memory of one end of a connection, in bytes, generously.
+const END_BYTES: u64 = 4608;
+
+/// How a run is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) workers: u32,
+    /// Each thread has a source address of its own on the loopback interface.
+    pub(crate) loopback_sources: bool,
+}
+
+/// What the system allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct System {
+    /// Open files of a process, or of a thread with a table of its own.
+    pub(crate) files: u64,
+    /// Open files that the whole system may still have.
+    pub(crate) files_left: u64,
+    /// Ports of one source address towards one address.
+    pub(crate) ports: u64,
+    pub(crate) memory_left: u64,
+}
+
+impl System {
+    pub(crate) fn look(files: u64) -> Self {
+        let numbers = |path: &str| -> Vec<u64> {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+        };
+        let files_left = match numbers("/proc/sys/fs/file-nr")[..] {
+            [used, _, most] => most.saturating_sub(used),
+            _ => u64::MAX,
+        };
+        let ports = match numbers("/proc/sys/net/ipv4/ip_local_port_range")[..] {
+            [first, last] => last.saturating_sub(first) + 1,
+            _ => 28_232,
+        };
+        Self { files, files_left, ports, memory_left: crate::process::available_bytes() }
+    }
+}
+
+/// Chooses how the run is spread, or says what stands in its way.
+pub(crate) fn layout(plan: &Plan, peer: SocketAddr, system: System) -> Result<Layout, String> {
+    let clients = u64::from(plan.clients());
+    let each = system.files.saturating_sub(FILES_SPARE);
+    if each == 0 {
+        return Err(format!("a process may open {} files only; raise ulimit -n", system.files));
+    }
+    // Parts are spread one by one, so a thread may have one client more of each than its share, or one pair or group.
+    let needed = clients.div_ceil(each.saturating_sub(1024).max(each / 2)) as u32;
+    let workers = plan.workers.unwrap_or(needed);
+    if clients.div_ceil(u64::from(workers)) > each {
+        return Err(format!(
+            "{clients} connections on {workers} workers are more than the {each} that each may open; give --workers {needed}, or raise ulimit -n"
+        ));
+    }
+    let local = peer.ip().is_loopback();
+    let ends = if local { 2 } else { 1 };
+    if clients * ends > system.files_left {
+        return Err(format!(
+            "{clients} connections need {} open files on this system, which has {} left; raise fs.file-max (scripts/tune)",
+            clients * ends,
+            system.files_left
+        ));
+    }
+    let loopback_sources = local && peer.is_ipv4() && plan.sources.is_empty() && workers > 1;
+    let sources = if loopback_sources { u64::from(workers) } else { plan.sources.len().max(1) as u64 };
+    if clients > sources * system.ports {
+        let more = clients.div_ceil(system.ports);
+        return Err(format!(
+            "{clients} connections from {sources} addresses are more than their ports ({} each); give {more} addresses with --sources, or widen net.ipv4.ip_local_port_range (scripts/tune)",
+            system.ports
+        ));
+    }
+    if clients * ends * END_BYTES > system.memory_left {
+        return Err(format!(
+            "{clients} connections take some {} MiB of kernel memory, and {} MiB are left",
+            (clients * ends * END_BYTES) >> 20,
+            system.memory_left >> 20
+        ));
+    }
+    Ok(Layout { workers, loopback_sources })
+}

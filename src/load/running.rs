@@ -1,0 +1,170 @@
+//! What all load tests share on the command line: where to, how many threads, how fast the ramp, and what becomes of the report. Owns the
+//! files that are written and the exit code; the run itself is `loadtest`'s.
+
+use std::io::{IsTerminal as _, stderr};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use client::wire::Address;
+use loadtest::coordinator::{self, Watch};
+use loadtest::plan::{Part, Plan};
+use loadtest::report::{Ended, Report};
+use loadtest::series::Snapshot;
+use loadtest::threshold::Threshold;
+use loadtest::{Pid, StartError};
+use settings::Setting as _;
+
+use super::progress;
+use crate::failure::Failure;
+use crate::print;
+use crate::signals::Signals;
+
+pub(crate) const DEFAULTED: &str = "it has a default";
+
+/// An argument with a value.
+pub(crate) fn value(name: &'static str, kind: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(kind).help(help)
+}
+
+/// The arguments of every load test.
+pub(crate) fn arguments() -> Vec<Arg> {
+    let duration = |name, default, help| {
+        value(name, "DURATION", help).default_value(default).value_parser(Duration::parse)
+    };
+    let url = Arg::new("url").value_name("URL").required(true).value_parser(value_parser!(Address));
+    let flag = |name: &'static str, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    vec![
+        url.help("The server: ws://host:port/path or tcp://host:port"),
+        value("ramp", "NUMBER", "Connections begun in a second").default_value("1000").value_parser(rate),
+        duration("duration", "10s", "How long messages are sent or connections are held"),
+        duration(
+            "patience",
+            "10s",
+            "How long a connection may take to be ready, and the last answers to come",
+        ),
+        value(
+            "workers",
+            "NUMBER",
+            "Threads, each with open files of its own; by default as many as it takes",
+        )
+        .value_parser(value_parser!(u32).range(1..)),
+        value("sources", "ADDRESSES", "Local addresses that connections come from, in turn")
+            .value_delimiter(',')
+            .value_parser(value_parser!(IpAddr)),
+        value("pid", "NAME=PID", "A process whose CPU time and memory are reported; may be given again")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(Pid)),
+        value(
+            "fail-if",
+            "CONDITION",
+            "Ends with exit code 99 if it holds, like 'p99>10ms' or 'missed>0'; may be given again",
+        )
+        .action(ArgAction::Append)
+        .value_parser(value_parser!(Threshold)),
+        flag("json", "Reports as one line of JSON (docs/load-report.schema.json)"),
+        value("save", "FILE", "Writes the report as JSON, too").value_parser(value_parser!(PathBuf)),
+        value("csv", "FILE", "Writes a line for each second").value_parser(value_parser!(PathBuf)),
+        flag("quiet", "Shows no progress"),
+    ]
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("is no number above 0".into()),
+    }
+}
+
+/// The parser of a rate.
+pub(crate) fn rates() -> impl clap::builder::TypedValueParser<Value = f64> {
+    rate as fn(&str) -> Result<f64, String>
+}
+
+/// The plan that these arguments make, whose clients do this.
+pub(crate) fn plan(given: &ArgMatches, parts: Vec<Part>) -> Plan {
+    let duration = |name| *given.get_one::<Duration>(name).expect(DEFAULTED);
+    Plan {
+        target: given.get_one::<Address>("url").expect("it is required").clone(),
+        lengths: false,
+        subprotocol: None,
+        sources: given.get_many("sources").into_iter().flatten().copied().collect(),
+        workers: given.get_one("workers").copied(),
+        ramp: *given.get_one("ramp").expect(DEFAULTED),
+        open_patience: duration("patience"),
+        duration: duration("duration"),
+        patience: duration("patience"),
+        parts,
+        pids: given.get_many("pid").into_iter().flatten().cloned().collect(),
+    }
+}
+
+/// Runs it, reports as was asked for, and says how it went.
+pub(crate) fn run(given: &ArgMatches, plan: &Plan) -> Result<(), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(Arc::clone(&stop))?;
+    let shown = stderr().is_terminal() && !given.get_flag("quiet");
+    let mut progress = |snapshot: &Snapshot| {
+        if shown {
+            progress::show(snapshot);
+        }
+    };
+    let mut watch = Watch { progress: &mut progress, stop: &stop };
+    let report = coordinator::run(plan, &mut watch).map_err(|error| match error {
+        StartError::Usage(text) => Failure::Usage(text),
+        StartError::Runtime(text) => Failure::runtime("load", text),
+    })?;
+    if shown {
+        progress::clear();
+    }
+    write(given, &report)?;
+    judge(given, &report)
+}
+
+fn stop_on_signals(stop: Arc<AtomicBool>) -> Result<(), Failure> {
+    let mut signals = Signals::to_stop().map_err(|error| Failure::runtime("signals", error))?;
+    std::thread::spawn(move || {
+        signals.wait();
+        stop.store(true, Ordering::Relaxed);
+    });
+    Ok(())
+}
+
+fn write(given: &ArgMatches, report: &Report) -> Result<(), Failure> {
+    let save = |name: &str, text: &dyn Fn() -> String| match given.get_one::<PathBuf>(name) {
+        Some(path) => {
+            std::fs::write(path, text()).map_err(|error| Failure::runtime(&path.display().to_string(), error))
+        }
+        None => Ok(()),
+    };
+    let json = report.json().to_string();
+    let text = if given.get_flag("json") { json.clone() } else { report.to_string() };
+    print::line(&text)?;
+    save("save", &|| json.clone())?;
+    save("csv", &|| report.csv())
+}
+
+/// What weighs most comes first: a threshold is what was asked about.
+fn judge(given: &ArgMatches, report: &Report) -> Result<(), Failure> {
+    let thresholds: Vec<Threshold> = given.get_many("fail-if").into_iter().flatten().cloned().collect();
+    let crossed: Vec<_> = report
+        .crossed(&thresholds)
+        .iter()
+        .map(|(threshold, value)| format!("{threshold} (it was {value:.3})"))
+        .collect();
+    let faults = report.faults();
+    if !crossed.is_empty() {
+        Err(Failure::Threshold(format!("load: {}", crossed.join(", "))))
+    } else if !faults.is_empty() {
+        Err(Failure::Runtime(format!("load: {}", faults.join(", "))))
+    } else if report.ended == Ended::Interrupted {
+        Err(Failure::Runtime("load: interrupted".into()))
+    } else if !report.tool.invalid.is_empty() {
+        Err(Failure::Invalid(format!("load: {}", report.tool.invalid.join(", "))))
+    } else {
+        Ok(())
+    }
+}
