@@ -9,6 +9,7 @@ use crate::Config;
 use crate::admission::HandshakeLimits;
 use crate::memory::Watermark;
 use crate::meters::RateLimits;
+use crate::room::Room;
 use crate::sources::SourceLimits;
 
 /// The bounds of one reactor.
@@ -16,6 +17,8 @@ use crate::sources::SourceLimits;
 pub struct Bounds {
     /// How many reactors there are.
     pub reactors: u32,
+    /// How many connections it has room for.
+    pub room: Room,
     /// What one source may have.
     pub sources: SourceLimits,
     /// Which handshakes it takes on.
@@ -29,10 +32,11 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Those of each of so many reactors.
-    pub fn of(config: &Config, reactors: u32) -> Self {
+    /// Those of each of so many reactors, which each may open so many files.
+    pub fn of(config: &Config, reactors: u32, files: u64) -> Self {
         Self {
             reactors,
+            room: Room::new(config.connections, files),
             sources: SourceLimits {
                 connections: config.source_connections,
                 per_second: config.source_rate,
@@ -57,6 +61,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             reactors: 1,
+            room: Room::default(),
             sources: SourceLimits::default(),
             handshakes: HandshakeLimits { places: limits::HANDSHAKES_MAX, per_second: 0 },
             rates: RateLimits::default(),

@@ -97,6 +97,8 @@ settings::settings! {
         @live handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
         /// How long a client may take nothing of what waits for it, before it is closed.
         @live stall_deadline: Duration ["100ms"..="10m"] = limits::STALL_DEADLINE,
+        /// Connections that each reactor takes; 0 means as many as it may open files for. A reactor that is nearly full leaves newcomers to the others.
+        connections: u32 [0..=16_777_216] = 0,
         /// Handshakes that each reactor has under way at most; a handshake lasts from accept to the end of the first packet. A newcomer then takes the place of the
         /// oldest, if that has had a quarter of its time, and otherwise is turned away.
         handshakes: u32 [16..=1_000_000] = limits::HANDSHAKES_MAX,

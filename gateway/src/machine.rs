@@ -172,7 +172,7 @@ impl Gateway {
             mode: settings.mode,
             limits: settings.limits,
             deflate: settings.deflate.then(Box::default),
-            table: Table::new(gateway, reactor),
+            table: Table::new(gateway, reactor, bounds.room.places()),
             links: Links::new(gateway, reactor, settings.boot_epoch),
             counts: Counts::default(),
             spare: Vec::new(),

@@ -2,7 +2,7 @@
 //! decided in `machine` and `receive`.
 
 use proto::ids::{ConnId, ConnParts, Slot};
-use proto::limits::CONNECTIONS_PER_REACTOR_MAX;
+use proto::limits::PLACES_RESERVED_MAX;
 use proto::link::Form;
 use proto::packet::Codec;
 use proto::ws::Receiver;
@@ -96,18 +96,21 @@ pub(crate) struct Table {
     free: Vec<u32>,
     /// Connections that have not yet sent their first packet.
     handshakes: usize,
+    /// Connections that there may be.
+    places: usize,
 }
 
 impl Table {
-    pub(crate) fn new(gateway: u16, reactor: u8) -> Self {
-        Self { gateway, reactor, conns: Vec::new(), free: Vec::new(), handshakes: 0 }
+    pub(crate) fn new(gateway: u16, reactor: u8, places: usize) -> Self {
+        let conns = Vec::with_capacity(places.min(PLACES_RESERVED_MAX));
+        Self { gateway, reactor, conns, free: Vec::new(), handshakes: 0, places }
     }
 
     /// Takes an index into use; `None` if all are.
     pub(crate) fn insert(&mut self, awaited: Awaited) -> Option<(u32, &mut Conn)> {
         let index = match self.free.pop() {
             Some(index) => index,
-            None if self.conns.len() < CONNECTIONS_PER_REACTOR_MAX => {
+            None if self.conns.len() < self.places => {
                 self.conns.push(Conn {
                     receiver: None,
                     generation: 0,
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_name_dies_with_its_connection_though_the_index_lives_on() {
-        let mut table = Table::new(1, 2);
+        let mut table = Table::new(1, 2, 1);
         let (index, conn) = table.insert(Awaited::Protocol).unwrap();
         (conn.slot, conn.stage) = (Slot(7), Stage::Open);
         let name = table.name(index, table.get(index).unwrap());

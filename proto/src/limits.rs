@@ -136,6 +136,10 @@ pub const THROTTLED_MAX: Duration = Duration::from_secs(20);
 pub const SPARE_RECEIVERS_MAX: usize = 1024;
 /// Accepted connections in one turn of a reactor.
 pub const ACCEPT_BUDGET: usize = 256;
+/// Open files of a reactor that are kept for what is no client: links to all shards, listeners, a spare one, the poll, pipes, and those that were passed.
+pub const FILES_KEPT: u64 = 128;
+/// Connections for which a reactor's tables have room from the start. It is room that the system gives when it is first used: a table that grew would have to be copied, and would leave holes.
+pub const PLACES_RESERVED_MAX: usize = 1 << 20;
 /// Sources of connections that one reactor remembers, if sources are limited: at some 50 bytes each, below 8 MiB, and more than it can have descriptors on most machines.
 pub const SOURCES_MAX: usize = 128 * 1024;
 /// Connections of one reactor that are in their handshake: a second's worth of a storm that lets in 8,000 a second, which is more than TLS can take on one core,
@@ -144,6 +148,7 @@ pub const HANDSHAKES_MAX: u32 = 8192;
 /// A handshake that has taken this part of its deadline gives its place up when the places are full; younger ones keep theirs.
 pub const HANDSHAKE_GRACE_DIVISOR: u32 = 4;
 
+const _: () = assert!(FILES_KEPT >= SHARDS_MAX as u64 + 32);
 const _: () = assert!(CLIENT_OUT_BYTES_MAX >= 2 * PACKET_BYTES_MAX);
 const _: () = assert!(CLIENT_MEMORY_MAX >= 512 * CLIENT_OUT_BYTES_MAX);
 const _: () =

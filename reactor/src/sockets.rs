@@ -94,6 +94,11 @@ pub enum Received {
 }
 
 impl Sockets {
+    /// Without any, with room for so many: room that the system gives when it is first used.
+    pub fn with_room(sockets: usize) -> Self {
+        Self { table: Vec::with_capacity(sockets), ..Self::default() }
+    }
+
     /// Takes a connected stream in at `index`, which must be free, and registers it once for both interests. Its options are its listener's.
     pub fn adopt(
         &mut self,

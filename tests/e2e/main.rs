@@ -16,6 +16,7 @@ mod program;
 mod raw;
 mod victim;
 
+mod a_full_reactor_leaves_newcomers_to_the_others;
 mod a_gateway_that_is_stopped_sends_its_clients_elsewhere;
 mod a_message_costs_two_system_calls;
 mod a_supervisor_is_told_and_may_pass_the_sockets;

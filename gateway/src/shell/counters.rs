@@ -18,6 +18,8 @@ reactor::counters! {
         gauge shards = "holdfast_gateway_shards";
         /// Reactors that let their clients go because the gateway is stopping.
         gauge draining = "holdfast_gateway_draining_reactors";
+        /// Reactors that do not listen because they are full.
+        gauge full = "holdfast_gateway_full_reactors";
         /// Bytes that wait for clients.
         gauge client_queue_bytes = "holdfast_gateway_client_queue_bytes";
         /// Connections that speak TLS.

@@ -6,6 +6,7 @@ mod admin;
 mod ask;
 mod counters;
 mod io;
+mod listening;
 mod operator;
 mod passed;
 pub(crate) mod tls;
@@ -28,6 +29,7 @@ use settings::LinkAddress;
 use crate::{Bounds, Config, Door, Settings, Tls, Tunables};
 use ask::Asker;
 use counters::Counters;
+use listening::Group;
 use passed::PassedSockets;
 use tls::Pool;
 use tls::identity::Identity;
@@ -64,9 +66,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let mut doors = doors(config);
     let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
     let tunables = Arc::new(Tunables::from(config));
-    let count = count.min(proto::limits::REACTORS_MAX);
     let tls = secure(config, cores, count)?;
-    let mut reactors = Vec::new();
+    let (mut reactors, group) = (Vec::new(), Group::new(count));
     let blocks: Vec<Arc<Counters>> = (0..count).map(|_| Arc::default()).collect();
     for (number, counters) in blocks.iter().enumerate() {
         let settings = Settings {
@@ -78,13 +79,14 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             reactor: number as u8,
             boot_epoch,
             tunables: Arc::clone(&tunables),
-            bounds: Bounds::of(config, count as u32),
+            bounds: Bounds::of(config, count as u32, files),
         };
         let birth = Birth {
             settings,
             clock,
             doors: doors.clone(),
             passed: passed.clone(),
+            group: group.clone(),
             state: config.state.clone(),
             counters: Arc::clone(counters),
             everybodys: blocks.clone(),

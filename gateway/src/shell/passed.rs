@@ -37,6 +37,12 @@ impl PassedSockets {
         self.0.iter().map(|passed| passed.socket.as_fd())
     }
 
+    /// Whether each reactor has been given a socket of its own for something.
+    pub(super) fn is_one_for_each(&self) -> bool {
+        let names = || self.0.iter().map(|passed| &passed.name);
+        names().any(|name| names().filter(|other| *other == name).count() > 1)
+    }
+
     /// The listener of a reactor for a setting: on the socket that was passed for it, or bound to `address`.
     pub(super) fn listen(&self, setting: &str, reactor: u8, address: SocketAddr) -> io::Result<Listener> {
         let passed: Vec<_> = self.0.iter().filter(|passed| passed.name == setting).collect();

@@ -8,19 +8,20 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use mio::Token;
 use proto::close::CloseReason;
-use proto::limits::ACCEPT_BUDGET;
+use proto::limits::{ACCEPT_BUDGET, PLACES_RESERVED_MAX};
 use proto::time::Now;
 use reactor::clock::Clock;
 use reactor::link::{Dialer, Filled};
-use reactor::listener::{self, Listener};
+use reactor::listener;
 use reactor::poll::{Poller, Ready};
-use reactor::sockets::{Flushed, Received, Scratch};
+use reactor::sockets::{Flushed, Received, Scratch, Sockets};
 use reactor::wake::Inbox;
 use settings::LinkAddress;
 
 use super::ask::Asked;
 use super::counters::Counters;
 use super::io::Io;
+use super::listening::{Group, Listening};
 use super::passed::PassedSockets;
 use super::tls::{Crew, Opened, Outcome, Tls};
 use crate::{Door, Gateway, Input, LinkError, Mode, Settings, Tunables};
@@ -64,6 +65,8 @@ pub(super) struct Birth {
     pub(super) clock: Clock,
     pub(super) doors: Doors,
     pub(super) passed: PassedSockets,
+    /// Which reactors listen.
+    pub(super) group: Group,
     /// Where the state server is.
     pub(super) state: LinkAddress,
     pub(super) counters: Arc<Counters>,
@@ -81,9 +84,7 @@ pub(super) struct Worker {
     machine: Gateway,
     io: Io,
     scratch: Scratch,
-    doors: Doors,
-    /// None any more once this reactor is stopping.
-    listeners: Vec<(Door, Listener)>,
+    listening: Listening,
     commands: Receiver<Command>,
     state: LinkAddress,
     dialers: Vec<Dialer>,
@@ -97,25 +98,20 @@ pub(super) struct Worker {
 impl Worker {
     /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
     pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
-        let Birth { settings, clock, mut doors, passed, state, counters, everybodys, crew } = birth;
+        let Birth { settings, clock, doors, passed, group, state, counters, everybodys, crew } = birth;
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
-        let mut listeners = Vec::new();
-        for (place, (door, name, address)) in doors.iter_mut().enumerate() {
-            let mut listener = passed.listen(name, settings.reactor, *address)?;
-            listener.register(poller.registry(), Token(LISTENERS + place))?;
-            *address = listener.address()?;
-            listeners.push((*door, listener));
-        }
+        let reactor = settings.reactor;
+        let listening = Listening::start(doors, passed, reactor, group, LISTENERS, poller.registry())?;
+        let sockets = Sockets::with_room(settings.bounds.room.places().min(PLACES_RESERVED_MAX));
         let mut worker = Self {
             machine: Gateway::new(settings.clone()),
             settings,
             clock,
             poller,
-            io: Io { tls: crew.map(|crew| Box::new(Tls::new(crew))), ..Io::default() },
+            io: Io { sockets, tls: crew.map(|crew| Box::new(Tls::new(crew))), ..Io::default() },
             scratch: Scratch::new(SCRATCH_BYTES),
-            doors,
-            listeners,
+            listening,
             commands,
             state,
             dialers: Vec::new(),
@@ -133,7 +129,7 @@ impl Worker {
 
     /// Where it listens, with the ports that the kernel has chosen.
     pub(super) fn doors(&self) -> &Doors {
-        &self.doors
+        self.listening.doors()
     }
 
     /// Turns until told to stop, and then until all clients have gone, to which they are asked evenly over the drain time; those that do not go are left.
@@ -152,6 +148,7 @@ impl Worker {
             self.flush(now);
             self.counters.client_queue_bytes.set(self.io.sockets.queued() as u64);
             self.watch_memory(now);
+            self.watch_room(now);
             self.counters.traffic(self.io.sockets.traffic());
             ended = self.clock.micros();
             self.counters.turn(&self.machine, ready.len(), ended - woken);
@@ -171,7 +168,7 @@ impl Worker {
     /// How long the next turn may wait. `ended` is when the last one did, in microseconds.
     fn timeout(&self, give_up_ms: Option<u64>, ended: u64) -> Option<Duration> {
         let dialers = self.dialers.iter().filter_map(Dialer::next_deadline).min();
-        let listeners = self.listeners.iter().filter_map(|(_, listener)| listener.next_deadline()).min();
+        let listeners = self.listening.next_deadline();
         let deadlines = [self.machine.next_deadline(), dialers, listeners, give_up_ms];
         let next = deadlines.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(ended / 1000)))
@@ -187,11 +184,11 @@ impl Worker {
     }
 
     fn accept(&mut self, place: usize, now: Now) {
-        let Some((door, listener)) = self.listeners.get_mut(place) else { return };
+        let Some((door, listener)) = self.listening.get(place) else { return };
         let (machine, io, poller) = (&mut self.machine, &mut self.io, &self.poller);
         let mut broken = Vec::new();
         let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
-            let Some((index, generation)) = machine.accept(now, peer, *door, io) else {
+            let Some((index, generation)) = machine.accept(now, peer, door, io) else {
                 tracing::debug!(%peer, ?door, "a connection was turned away");
                 return listener::refuse(&stream);
             };
@@ -218,7 +215,7 @@ impl Worker {
             match command {
                 Command::Drain => {
                     self.stopping = true;
-                    self.listeners.clear();
+                    self.listening.close(self.poller.registry());
                     self.counters.draining.set(1);
                 }
                 Command::Reload(tunables) => self.tell(now, Input::Reload(tunables)),
@@ -375,10 +372,8 @@ impl Worker {
         for dialer in &mut self.dialers {
             dialer.expire(now, self.poller.registry());
         }
-        for place in 0..self.listeners.len() {
-            if self.listeners[place].1.next_deadline().is_some_and(|at| at <= now.mono_ms) {
-                self.accept(place, now);
-            }
+        if self.listening.next_deadline().is_some_and(|at| at <= now.mono_ms) {
+            (0..self.listening.count()).for_each(|place| self.accept(place, now));
         }
     }
 
@@ -418,6 +413,25 @@ impl Worker {
         for index in self.io.resumed.drain(..) {
             self.poller.again(Token(index as usize));
         }
+    }
+
+    /// Leaves newcomers to other reactors while this one is full.
+    fn watch_room(&mut self, now: Now) {
+        let (room, connections) = (self.settings.bounds.room, self.machine.connections());
+        if self.listening.is_away() {
+            let may_join = room.has_room_again(connections) && !self.stopping;
+            if may_join && self.listening.join(now, self.poller.registry()) {
+                tracing::info!(connections, "there is room again: this reactor listens");
+            }
+        } else if room.is_full(connections) && self.listening.leave() {
+            // Who waits still finds a place, and those for whom there is none are turned away as they would be elsewhere.
+            for _ in 0..=room.air() / ACCEPT_BUDGET {
+                (0..self.listening.count()).for_each(|place| self.accept(place, now));
+            }
+            self.listening.close(self.poller.registry());
+            tracing::info!(connections, "this reactor is full: the others listen");
+        }
+        self.counters.full.set(self.listening.is_away().into());
     }
 
     /// Has the machine close connections if the process holds too much for its clients.

@@ -256,7 +256,8 @@ impl Tls {
                 session.stage = Stage::Open(connection);
             }
         }
-        session.incoming = incoming;
+        // Most have nothing left, and need no buffer from here on.
+        session.incoming = self.buffers.rest(incoming, 0);
         opened.end = closed.then_some(CloseReason::PeerClosed);
         Some((index, opened))
     }
