@@ -27,7 +27,9 @@ impl Server for Config {
         running.addresses()
     }
 
-    fn take_on(&self, _: &Running) {}
+    fn take_on(&self, running: &Running) {
+        running.reload(self);
+    }
 
     fn pulse(_: &Running) -> impl Fn() -> bool + Send + 'static {
         || true

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::limits;
-use settings::{ByteSize, LinkAddress, LogFilter, Setting};
+use reactor::keyring::Said;
+use settings::{ByteSize, LinkAddress, LogFilter, Secret, Setting};
 
 use crate::shell::tls::identity;
 use crate::{Cidr, Mode, Tls};
@@ -89,6 +90,11 @@ settings::settings! {
         @live log: LogFilter = "",
         /// Where the state server's RPC is: host:port, or unix:PATH on the same machine.
         state: LinkAddress = "127.0.0.1:7410",
+        /// What this side and the other end of each link to the state server prove to one another that they know: at least 32 bytes, the same on both ends. With two, the first is
+        /// used to dial and both are good for who dials us, so that one can be exchanged for another. None: nothing is proved.
+        @live rpc_secret: Vec<Secret<String>> = [],
+        /// A file with what rpc_secret would have, one a line.
+        @live rpc_secret_file: Option<PathBuf> = None,
         /// This gateway's number, unique in the cluster.
         id: u32 [0..=4095] = 0,
         /// Reactor threads; 0 means one per core.
@@ -159,6 +165,7 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
     if config.proxy_listen.is_some() && config.proxy_from.is_empty() {
         wrong.push(("proxy_from", "is empty, though proxy_listen takes connections from nobody else".into()));
     }
+    wrong.extend(config.secrets().mistakes(None));
     check_tls(config, &mut wrong);
     wrong.extend(rate_mistakes(config));
     wrong
@@ -209,6 +216,11 @@ fn check_tls(config: &Config, wrong: &mut Vec<(&'static str, String)>) {
 }
 
 impl Config {
+    /// What it says of the secrets of links.
+    pub(crate) fn secrets(&self) -> Said<'_> {
+        Said { secret: &self.rpc_secret, file: self.rpc_secret_file.as_ref() }
+    }
+
     /// The files of the certificate and its key.
     pub(crate) fn certificate(&self) -> Option<(&Path, &Path)> {
         Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))

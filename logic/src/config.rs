@@ -4,13 +4,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use proto::limits;
-use settings::{ByteSize, LinkAddress, LogFilter};
+use reactor::keyring::Said;
+use settings::{ByteSize, LinkAddress, LogFilter, Secret};
 
 settings::settings! {
     /// What the logic server is told by its operator.
     pub struct Config in "logic" {
-        /// Where state servers come in: host:port, or unix:PATH for one on the same machine. A loopback address: whoever reaches it may speak for any user.
+        /// Where state servers come in: host:port, or unix:PATH for one on the same machine.
+        /// Beyond loopback only with rpc_secret: whoever reaches it could speak for any user.
         listen: LinkAddress = "127.0.0.1:7420",
+        /// What this side and the other end of each link from state shards prove to one another that they know: at least 32 bytes, the same on both ends. With two, the first is
+        /// used to dial and both are good for who dials us, so that one can be exchanged for another. None: nothing is proved.
+        @live rpc_secret: Vec<Secret<String>> = [],
+        /// A file with what rpc_secret would have, one a line.
+        @live rpc_secret_file: Option<PathBuf> = None,
         /// Address of the HTTP pages: health, readiness, metrics.
         http: SocketAddr = "127.0.0.1:7480",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
@@ -28,9 +35,12 @@ settings::settings! {
 }
 
 fn check(config: &Config) -> Vec<(&'static str, String)> {
-    let mut wrong = Vec::new();
-    if !config.listen.is_local() {
-        wrong.push(("listen", "is no loopback address: whoever reaches it may speak for any user".into()));
+    config.secrets().mistakes(Some((&config.listen, "speak for any user")))
+}
+
+impl Config {
+    /// What it says of the secrets of links.
+    pub(crate) fn secrets(&self) -> Said<'_> {
+        Said { secret: &self.rpc_secret, file: self.rpc_secret_file.as_ref() }
     }
-    wrong
 }

@@ -1,8 +1,9 @@
 //! What must hold for any bytes from a peer, a function for each decoder: for the fuzzer, and for the test that replays its corpora (`fuzz/corpus`). Owns the
 //! oracles of everything but WebSocket, whose are in [`crate::ws::fuzz`]. Compiled for tests and under the feature `fuzz` only.
 
+use crate::auth::{AuthError, Claim, Dialing, Listening, Progress, Role, Secrets};
 use crate::backend;
-use crate::link::{self, FromGateway, FromState, Open};
+use crate::link::{self, FromGateway, FromState, Hello, Open};
 use crate::packet::{
     Codec, PacketError, decode_client, decode_server, encode_client, encode_server, peek_client, shared,
     to_json, to_proto,
@@ -35,6 +36,52 @@ pub fn rpc(bytes: &[u8]) {
         backend_from_logic(kind, body);
         at = found.body.end;
     }
+}
+
+/// What either end of a link says before it is believed. The first byte tells how long the pieces are in which it comes. A secret of 32 bytes of 7 is known.
+pub fn auth(bytes: &[u8]) {
+    let Some((length, said)) = bytes.split_first() else { return };
+    let pieces = usize::from(*length).max(1);
+    let secrets = || Secrets::new(&[[7; 32]]).expect("long enough");
+    let claim = Claim::Gateway(Hello { gateway: 7, reactor: 3, boot_epoch: 1 << 40, shard: 5 });
+    let dialing = || Dialing::new(secrets(), claim, [0xD; 32], &mut Vec::new());
+    let (mut whole, mut cut) = (dialing(), dialing());
+    believed(said, pieces, |piece, out| whole.receive(piece, out), |piece, out| cut.receive(piece, out));
+    for role in [Role::Gateway, Role::State] {
+        let listening = || Listening::new(secrets(), role, [0xA; 32]);
+        let (mut whole, mut cut) = (listening(), listening());
+        believed(said, pieces, |piece, out| whole.receive(piece, out), |piece, out| cut.receive(piece, out));
+    }
+}
+
+/// However the bytes come, the same is believed or nothing, as many are taken, and the same is answered, which is never much.
+fn believed<T: PartialEq + std::fmt::Debug>(
+    said: &[u8],
+    pieces: usize,
+    mut whole: impl FnMut(&[u8], &mut Vec<u8>) -> Result<Progress<T>, AuthError>,
+    mut cut: impl FnMut(&[u8], &mut Vec<u8>) -> Result<Progress<T>, AuthError>,
+) {
+    let (mut answer, mut answer_to_pieces) = (Vec::new(), Vec::new());
+    let at_once = whole(said, &mut answer);
+    let (mut in_pieces, mut before) = (Ok(Progress::More), 0);
+    for piece in said.chunks(pieces) {
+        in_pieces = cut(piece, &mut answer_to_pieces);
+        match &mut in_pieces {
+            Ok(Progress::More) => before += piece.len(),
+            Ok(Progress::Proved { taken, .. }) => {
+                *taken += before;
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    match (at_once, in_pieces) {
+        // Which fault is seen first may differ.
+        (Err(_), Err(_)) => {}
+        (at_once, in_pieces) => assert_eq!(at_once, in_pieces),
+    }
+    assert_eq!(answer, answer_to_pieces);
+    assert!(answer.len() <= 128);
 }
 
 /// Bodies of the link between gateway and state. The first byte is the kind.
@@ -177,7 +224,8 @@ mod tests {
 
     type Target = fn(&[u8]);
 
-    const TARGETS: [(&str, Target); 14] = [
+    const TARGETS: [(&str, Target); 15] = [
+        ("auth", super::auth),
         ("backend", super::backend),
         ("client_json", super::client_json),
         ("client_proto", super::client_proto),

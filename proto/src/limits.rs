@@ -94,6 +94,12 @@ const _: () = assert!(
 pub const NEWCOMERS_MAX: usize = 1024;
 /// Bytes that such a link may send: more than any introduction has.
 pub const NEWCOMER_BYTES_MAX: usize = 256;
+/// Bytes of a secret that both ends of a link prove to know: 256 bits cannot be guessed, whatever was seen of the proofs …
+pub const RPC_SECRET_BYTES_MIN: usize = 32;
+/// … and more than this is a mistake.
+pub const RPC_SECRET_BYTES_MAX: usize = 1024;
+/// Secrets that are good at a time: the one that is used, and while it is exchanged for another, that one.
+pub const RPC_SECRETS_MAX: usize = 2;
 
 const _: () = assert!(LIVE_CONNS_MAX * 9 < RPC_BODY_BYTES_MAX);
 const _: () =

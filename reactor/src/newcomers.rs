@@ -1,16 +1,17 @@
-//! Links that have come in and have not yet said whose they are. Owns the listener for links, the deadline and the bounds of those who are not known yet, and why they
-//! are turned away; a link that has introduced itself goes to whoever it is for, with all that was read from it.
+//! Links that have come in and have not yet said whose they are, or not proved it. Owns the listener for links, the deadline and the bounds of those who are not known
+//! yet, and why they are turned away; a link that is known goes to whoever it is for, with all that was read from it. The proofs are [`proto::auth`]'s.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 
 use mio::{Interest, Registry, Token};
-use proto::auth::{Claim, NoClaim};
+use proto::auth::{AuthError, Claim, Listening, NoClaim, Progress, Role, gateway_claim, state_claim};
 use proto::limits::{ACCEPT_BUDGET, HANDSHAKE_DEADLINE, NEWCOMER_BYTES_MAX, NEWCOMERS_MAX};
 use proto::time::Now;
 use settings::LinkAddress;
 use slab::Slab;
 
+use crate::keyring::{self, Keyring};
 use crate::link_listener::LinkListener;
 use crate::poll::Poller;
 use crate::stream::{Peer, Stream};
@@ -20,6 +21,10 @@ use crate::stream::{Peer, Stream};
 pub enum TurnedAway {
     /// It began with something else than an introduction.
     Stranger,
+    /// It has not proved anything, though there is a secret to be known.
+    Unproved,
+    /// It does not know the secret.
+    Secret,
     /// It ended before it had introduced itself.
     Gone,
     /// It did not introduce itself in time.
@@ -34,7 +39,8 @@ pub enum TurnedAway {
 
 impl TurnedAway {
     /// Their names in metrics, in the order of the variants.
-    pub const LABELS: [&str; 6] = ["stranger", "gone", "late", "evicted", "user", "descriptors"];
+    pub const LABELS: [&str; 8] =
+        ["stranger", "unproved", "secret", "gone", "late", "evicted", "user", "descriptors"];
 }
 
 /// A link that has introduced itself.
@@ -46,7 +52,9 @@ pub struct Known {
     pub peer: Peer,
     /// Who that says to be.
     pub claim: Claim,
-    /// What was read and belongs to the link, its introduction among it.
+    /// Whether it has proved it. Whatever it says of itself later must be the same.
+    pub is_proved: bool,
+    /// What was read and belongs to the link.
     pub unread: Vec<u8>,
 }
 
@@ -57,7 +65,8 @@ pub struct Newcomers {
     listener_token: Token,
     /// A newcomer's token is its place and this.
     first_token: usize,
-    introduced: fn(&[u8]) -> Result<Option<Claim>, NoClaim>,
+    role: Role,
+    keyring: Keyring,
     slots: Slab<Newcomer>,
     /// When each must have introduced itself: the oldest first, for all have the same time. Counted, for a place may be another's by then.
     deadlines: VecDeque<(u64, usize, u64)>,
@@ -70,18 +79,24 @@ struct Newcomer {
     stream: Stream,
     peer: Peer,
     number: u64,
-    /// What it has said; at most [`NEWCOMER_BYTES_MAX`].
+    /// What it has said and was not used up by the proof.
     said: Vec<u8>,
+    /// How many bytes it may still send.
+    allowance: usize,
+    /// If it has something to prove.
+    proof: Option<Box<Listening>>,
 }
 
 impl Newcomers {
-    /// Listens at `address`. Newcomers get tokens from `first_token` on, of which there must be [`NEWCOMERS_MAX`]; `introduced` reads an introduction.
+    /// Listens at `address`. Newcomers get tokens from `first_token` on, of which there must be [`NEWCOMERS_MAX`]; what they have to prove depends
+    /// on the `keyring`.
     pub fn listen(
         address: &LinkAddress,
         registry: &Registry,
         listener_token: Token,
         first_token: usize,
-        introduced: fn(&[u8]) -> Result<Option<Claim>, NoClaim>,
+        role: Role,
+        keyring: Keyring,
     ) -> io::Result<Self> {
         let mut listener = LinkListener::for_links(address)?;
         listener.register(registry, listener_token)?;
@@ -89,7 +104,8 @@ impl Newcomers {
             listener,
             listener_token,
             first_token,
-            introduced,
+            role,
+            keyring,
             slots: Slab::new(),
             deadlines: VecDeque::new(),
             counted: 0,
@@ -102,7 +118,7 @@ impl Newcomers {
         self.listener.link_address()
     }
 
-    /// How many have not introduced themselves.
+    /// How many are not known yet.
     pub fn waiting(&self) -> usize {
         self.slots.len()
     }
@@ -118,7 +134,7 @@ impl Newcomers {
             || (self.first_token..self.first_token + NEWCOMERS_MAX).contains(&token.0)
     }
 
-    /// Takes note of an event for one of its tokens. The link that has introduced itself by it, if one has.
+    /// Takes note of an event for one of its tokens. The link that is known by it, if one is.
     pub fn ready(&mut self, token: Token, now: Now, poller: &mut Poller) -> Option<Known> {
         if token == self.listener_token {
             self.accept(now, poller);
@@ -174,6 +190,13 @@ impl Newcomers {
             self.turned_away[TurnedAway::User as usize] += 1;
             return;
         }
+        let proof = match (self.keyring.now(), keyring::nonce()) {
+            (None, _) => None,
+            (Some(secrets), Some(nonce)) => Some(Box::new(Listening::new(secrets, self.role, nonce))),
+            (Some(_), None) => {
+                return tracing::error!(%peer, "a link was turned away: there are no random numbers");
+            }
+        };
         // Whoever is one of ours introduces itself at once: the oldest has had most of what it needs.
         while self.slots.len() >= NEWCOMERS_MAX
             && let Some((_, place, number)) = self.deadlines.pop_front()
@@ -192,40 +215,37 @@ impl Newcomers {
         }
         self.counted += 1;
         self.deadlines.push_back((now.after(HANDSHAKE_DEADLINE), place, self.counted));
-        entry.insert(Newcomer { stream, peer, number: self.counted, said: Vec::new() });
+        let (number, said, allowance) = (self.counted, Vec::new(), NEWCOMER_BYTES_MAX);
+        entry.insert(Newcomer { stream, peer, number, said, allowance, proof });
     }
 
-    /// Reads what a newcomer says until it has introduced itself.
+    /// Reads what a newcomer says until it is known.
     fn hear(&mut self, place: usize) -> Result<Option<Claim>, (TurnedAway, String)> {
         let Some(newcomer) = self.slots.get_mut(place) else { return Ok(None) };
         let mut room = [0; NEWCOMER_BYTES_MAX];
-        loop {
-            let space = NEWCOMER_BYTES_MAX - newcomer.said.len();
-            if space == 0 {
-                return Err((TurnedAway::Stranger, "it says too much before it introduces itself".into()));
-            }
-            match newcomer.stream.read(&mut room[..space]) {
+        while newcomer.allowance > 0 {
+            let read = match newcomer.stream.read(&mut room[..newcomer.allowance]) {
                 Ok(0) => return Err((TurnedAway::Gone, "it has gone".into())),
-                Ok(n) => newcomer.said.extend_from_slice(&room[..n]),
+                Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err((TurnedAway::Gone, error.to_string())),
-            }
-            match (self.introduced)(&newcomer.said) {
-                Ok(None) => {}
-                Ok(claim) => return Ok(claim),
-                Err(error) => return Err((TurnedAway::Stranger, error.to_string())),
+            };
+            newcomer.allowance -= read;
+            if let Some(claim) = newcomer.take(&room[..read], self.role)? {
+                return Ok(Some(claim));
             }
         }
+        Err((TurnedAway::Stranger, "it says too much before it introduces itself".into()))
     }
 
     fn release(&mut self, place: usize, claim: Claim, registry: &Registry) -> Option<Known> {
-        let Newcomer { mut stream, peer, said, .. } = self.slots.remove(place);
+        let Newcomer { mut stream, peer, said, proof, .. } = self.slots.remove(place);
         if let Err(error) = registry.deregister(&mut stream) {
             tracing::warn!(%peer, %error, "a link could not be handed over and must come again");
             return None;
         }
-        Some(Known { stream, peer, claim, unread: said })
+        Some(Known { stream, peer, claim, is_proved: proof.is_some(), unread: said })
     }
 
     fn is_here(&self, place: usize, number: u64) -> bool {
@@ -236,5 +256,37 @@ impl Newcomers {
         let Newcomer { peer, .. } = self.slots.remove(place);
         self.turned_away[why as usize] += 1;
         tracing::warn!(%peer, why = TurnedAway::LABELS[why as usize], "a link was turned away: {text}");
+    }
+}
+
+impl Newcomer {
+    /// Takes what it says. Whom it is from, once that is known.
+    fn take(&mut self, bytes: &[u8], role: Role) -> Result<Option<Claim>, (TurnedAway, String)> {
+        let Some(proof) = &mut self.proof else {
+            self.said.extend_from_slice(bytes);
+            let introduced: fn(&[u8]) -> Result<Option<Claim>, NoClaim> = match role {
+                Role::Gateway => gateway_claim,
+                Role::State => state_claim,
+            };
+            return introduced(&self.said).map_err(|error| (TurnedAway::Stranger, error.to_string()));
+        };
+        let mut answer = Vec::new();
+        let progress = proof.receive(bytes, &mut answer).map_err(|error| {
+            let why = match error {
+                AuthError::Unproved(_) => TurnedAway::Unproved,
+                AuthError::Proof => TurnedAway::Secret,
+                AuthError::Length(_) | AuthError::Version(_) | AuthError::Claim => TurnedAway::Stranger,
+            };
+            (why, error.to_string())
+        })?;
+        // Nothing was written to it before, so there is room for these few bytes.
+        self.stream.write_all(&answer).map_err(|error| (TurnedAway::Gone, error.to_string()))?;
+        match progress {
+            Progress::More => Ok(None),
+            Progress::Proved { value, taken } => {
+                self.said.extend_from_slice(&bytes[taken..]);
+                Ok(Some(value))
+            }
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! What the state server is told by its operator. Owns the keys, their bounds and what must hold between them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use ::settings::{LinkAddress, LogFilter, Setting};
+use ::settings::{LinkAddress, LogFilter, Secret, Setting};
 use proto::limits;
+use reactor::keyring::Said;
 
 use crate::Settings;
 use crate::policy::{DeviceLimit, DevicePolicy};
@@ -14,7 +16,8 @@ use crate::token::{KeySpec, Keys};
 ::settings::settings! {
     /// What the state server is told by its operator.
     pub struct Config in "state" {
-        /// Where gateways come in: host:port, or unix:PATH for gateways on the same machine. A loopback address: whoever reaches it may speak for any gateway.
+        /// Where gateways come in: host:port, or unix:PATH for gateways on the same machine.
+        /// Beyond loopback only with rpc_secret: whoever reaches it could speak for any gateway.
         listen: LinkAddress = "127.0.0.1:7410",
         /// Address of the admin pages.
         admin: SocketAddr = "127.0.0.1:7411",
@@ -22,6 +25,11 @@ use crate::token::{KeySpec, Keys};
         @live log: LogFilter = "",
         /// Where the logic server's RPC is: host:port, or unix:PATH on the same machine.
         logic: LinkAddress = "127.0.0.1:7420",
+        /// What this side and the other end of each link, from gateways and to logic, prove to one another that they know: at least 32 bytes, the same on both ends. With two, the first is
+        /// used to dial and both are good for who dials us, so that one can be exchanged for another. None: nothing is proved.
+        @live rpc_secret: Vec<Secret<String>> = [],
+        /// A file with what rpc_secret would have, one a line.
+        @live rpc_secret_file: Option<PathBuf> = None,
         /// Shard threads; 0 means one per core.
         shards: u32 [0..=limits::SHARDS_MAX] = 0,
         /// Keys that tokens are verified with, each as KID:ALG:SOURCE.
@@ -70,6 +78,11 @@ use crate::token::{KeySpec, Keys};
 }
 
 impl Config {
+    /// What it says of the secrets of links.
+    pub(crate) fn secrets(&self) -> Said<'_> {
+        Said { secret: &self.rpc_secret, file: self.rpc_secret_file.as_ref() }
+    }
+
     /// What every shard is told alike; who it is and what it checks tokens with comes from where it is started.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
@@ -110,10 +123,7 @@ impl Setting for KeySpec {
 /// What no single value can tell; among it, what is in the files of the keys.
 fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
     let mut mistakes = Vec::new();
-    if !config.listen.is_local() {
-        mistakes
-            .push(("listen", "is no loopback address: whoever reaches it may speak for any gateway".into()));
-    }
+    mistakes.extend(config.secrets().mistakes(Some((&config.listen, "speak for any gateway"))));
     if config.token_keys.is_empty() {
         mistakes.push(("token_keys", "is empty: nobody could log in".into()));
     }

@@ -187,6 +187,8 @@ pub enum Fault {
     Frame(proto::link::LinkError),
     /// A frame came before the introduction, or an introduction after it.
     Order,
+    /// It has proved to be another than it says.
+    Impostor,
     /// The link is meant for another shard.
     OtherShard(u32),
     /// The same gateway and reactor has a newer link.
@@ -202,6 +204,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Frame(error) => error.fmt(f),
             Self::Order => f.write_str("a link must begin with one introduction"),
+            Self::Impostor => f.write_str("it has proved to be another than it says"),
             Self::OtherShard(shard) => write!(f, "link meant for shard {shard}"),
             Self::Superseded => f.write_str("the same gateway and reactor has connected anew"),
             Self::TooMany => f.write_str("too many gateway reactors"),

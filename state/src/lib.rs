@@ -41,6 +41,7 @@ pub use settings::Settings;
 pub use shard::Shard;
 
 use journal::Record;
+use proto::link::Hello;
 
 /// A link to a gateway reactor, by a small number that the shell chooses and may use again once the link is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +52,8 @@ pub struct GatewayLink(pub u32);
 pub enum Input<'a> {
     /// A gateway reactor has connected; its first frame will say who it is.
     GatewayUp(GatewayLink),
+    /// The gateway of a link that has just come up has proved who it is: its introduction must say the same.
+    GatewayProved(GatewayLink, Hello),
     /// A frame from a gateway reactor.
     FromGateway {
         /// Over which link.

@@ -4,6 +4,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use proto::ids::ConnId;
+use proto::link::Hello;
 use slab::Slab;
 
 use crate::GatewayLink;
@@ -79,6 +80,8 @@ enum Link {
     Down,
     /// Has not said whose it is.
     Fresh,
+    /// Has not said whose it is, but proved it.
+    Proved(Hello),
     /// Of this reactor.
     Of(u32),
 }
@@ -120,9 +123,24 @@ impl Reactors {
         self.links[number] = Link::Fresh;
     }
 
+    /// A link that has not said whose it is has proved it.
+    pub(crate) fn link_proved(&mut self, link: GatewayLink, hello: Hello) {
+        if let Some(state @ Link::Fresh) = self.links.get_mut(link.0 as usize) {
+            *state = Link::Proved(hello);
+        }
+    }
+
     /// Whether a link is up and has not said whose it is.
     pub(crate) fn is_fresh(&self, link: GatewayLink) -> bool {
-        self.links.get(link.0 as usize) == Some(&Link::Fresh)
+        matches!(self.links.get(link.0 as usize), Some(Link::Fresh | Link::Proved(_)))
+    }
+
+    /// Whether a link may say that it is this reactor's.
+    pub(crate) fn may_be(&self, link: GatewayLink, hello: Hello) -> bool {
+        match self.links.get(link.0 as usize) {
+            Some(Link::Proved(proved)) => *proved == hello,
+            _ => true,
+        }
     }
 
     /// The place of the reactor that has this link.

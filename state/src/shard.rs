@@ -190,6 +190,7 @@ impl Shard {
             Input::FromGateway { link, kind, body } => self.gateway_frame(now, link, kind, body, out),
             Input::FromLogic { kind, body } => self.logic_frame(now, kind, body, out),
             Input::GatewayUp(link) => self.reactors.link_up(link),
+            Input::GatewayProved(link, hello) => self.reactors.link_proved(link, hello),
             Input::GatewayDown(link) => self.gateway_down(now, link, out),
             Input::LogicUp => self.logic_up(out),
             Input::LogicDown => self.logic_down(out),

@@ -77,7 +77,8 @@ impl Cluster {
     /// Starts one more gateway, with these settings on top.
     pub(crate) fn another_gateway(&self, more: &[(&'static str, &str)]) -> Server {
         let mut settings = self.gateway.settings.clone();
-        settings.retain(|(name, _)| *name != "listen" && *name != "admin");
+        let is_other = |known: &str| more.iter().any(|(name, _)| *name == known);
+        settings.retain(|(name, _)| *name != "listen" && *name != "admin" && !is_other(name));
         let any = SocketAddr::from((own_address(), 0)).to_string();
         settings.extend([("listen", any.clone()), ("admin", any)]);
         settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
@@ -180,6 +181,11 @@ impl Server {
     /// All it has said.
     pub(crate) fn said(&self) -> String {
         self.process.said()
+    }
+
+    /// Waits until it has said this so many times.
+    pub(crate) fn await_times(&self, words: &str, times: usize) {
+        self.process.program.await_times(words, times);
     }
 
     /// Waits until it has said this.

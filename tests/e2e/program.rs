@@ -115,9 +115,17 @@ impl Program {
     /// # Panics
     /// When it does not in time.
     pub(crate) fn await_words(&self, words: &str) {
+        self.await_times(words, 1);
+    }
+
+    /// Waits until it has said this so many times.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub(crate) fn await_times(&self, words: &str, times: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.said().contains(words) {
-            assert!(Instant::now() < deadline, "{} never says {words:?}", self.name);
+        while self.said().matches(words).count() < times {
+            assert!(Instant::now() < deadline, "{} does not say {words:?} {times} times", self.name);
             thread::sleep(Duration::from_millis(10));
         }
     }

@@ -76,6 +76,8 @@ reactor::counters! {
         counter blocked = "holdfast_gateway_clients_blocked";
         /// Links to state shards that were lost.
         counter links_lost = "holdfast_gateway_links_lost";
+        /// Links that were given up because the state server did not prove to know the secret, or did not believe us.
+        counter links_unproved = "holdfast_gateway_links_unproved";
         /// Bytes that came from clients, as they stood on the wire.
         counter bytes_in = "holdfast_gateway_client_bytes_received";
         /// Bytes that clients' sockets took, as they stand on the wire.

@@ -19,9 +19,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::bounded;
+use proto::auth::Secrets;
 use proto::ws::Limits;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
+use reactor::keyring::Keyring;
 use reactor::sys;
 use reactor::wake::{self, Mailbox};
 use settings::LinkAddress;
@@ -49,6 +51,7 @@ pub struct Running {
     reactors: Vec<Reactor>,
     /// Who we are to clients that speak TLS, and who does the handshakes.
     tls: Option<(Arc<Identity>, Pool)>,
+    keyring: Keyring,
     /// Held open: the reactors' descriptors are copies of these.
     _passed: PassedSockets,
 }
@@ -67,6 +70,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
     let tunables = Arc::new(Tunables::from(config));
     let tls = secure(config, cores, count)?;
+    let keyring = Keyring::new(secrets(config)?);
     let (mut reactors, group) = (Vec::new(), Group::new(count));
     let blocks: Vec<Arc<Counters>> = (0..count).map(|_| Arc::default()).collect();
     for (number, counters) in blocks.iter().enumerate() {
@@ -88,6 +92,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             passed: passed.clone(),
             group: group.clone(),
             state: config.state.clone(),
+            keyring: keyring.clone(),
             counters: Arc::clone(counters),
             everybodys: blocks.clone(),
             crew: None,
@@ -99,7 +104,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let asker = Asker::new(reactors.iter().map(|(mailbox, _)| mailbox.clone()).collect());
     let admin = Admin::start(config.admin, admin::pages(config.mode, blocks, asker))?;
     let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
-    Ok(Running { listen, admin, reactors, tls, _passed: passed })
+    Ok(Running { listen, admin, reactors, tls, keyring, _passed: passed })
 }
 
 /// The listeners that every reactor has: by the setting that names the address.
@@ -107,6 +112,11 @@ fn doors(config: &Config) -> Doors {
     let balancers = config.proxy_listen.map(|address| (Door::Balancers, "proxy_listen", address));
     let tls = config.tls_listen.map(|address| (Door::Tls, "tls_listen", address));
     [(Door::Clients, "listen", config.listen)].into_iter().chain(balancers).chain(tls).collect()
+}
+
+/// What links to the state server are proved with.
+fn secrets(config: &Config) -> std_io::Result<Option<Secrets>> {
+    config.secrets().read().map_err(|(key, error)| std_io::Error::other(format!("{key} {error}")))
 }
 
 /// The certificate and the threads for handshakes, if clients may speak TLS.
@@ -138,6 +148,11 @@ impl Running {
         let tunables = Arc::new(Tunables::from(config));
         for (mailbox, _) in &self.reactors {
             drop(mailbox.send_blocking(Command::Reload(Arc::clone(&tunables))));
+        }
+        match secrets(config) {
+            Ok(secrets) => self.keyring.replace(secrets),
+            // They were in order when the settings were checked, a moment ago.
+            Err(error) => tracing::error!(%error, "the secrets of links stay as they were"),
         }
         match (&self.tls, config.certificate()) {
             (Some((identity, _)), Some((certificate, key))) => {

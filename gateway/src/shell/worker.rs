@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use mio::Token;
+use proto::auth::Claim;
 use proto::close::CloseReason;
 use proto::limits::{ACCEPT_BUDGET, PLACES_RESERVED_MAX};
+use proto::link::Hello;
 use proto::time::Now;
 use reactor::clock::Clock;
-use reactor::link::{Dialer, Filled};
+use reactor::dialer::Dialer;
+use reactor::keyring::Keyring;
+use reactor::link::Filled;
 use reactor::listener;
 use reactor::poll::{Poller, Ready};
 use reactor::sockets::{Flushed, Received, Scratch, Sockets};
@@ -69,6 +73,8 @@ pub(super) struct Birth {
     pub(super) group: Group,
     /// Where the state server is.
     pub(super) state: LinkAddress,
+    /// What links to it are proved with.
+    pub(super) keyring: Keyring,
     pub(super) counters: Arc<Counters>,
     /// Who does TLS handshakes, if clients may speak TLS.
     pub(super) crew: Option<Crew>,
@@ -87,6 +93,7 @@ pub(super) struct Worker {
     listening: Listening,
     commands: Receiver<Command>,
     state: LinkAddress,
+    keyring: Keyring,
     dialers: Vec<Dialer>,
     counters: Arc<Counters>,
     everybodys: Vec<Arc<Counters>>,
@@ -98,7 +105,8 @@ pub(super) struct Worker {
 impl Worker {
     /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
     pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
-        let Birth { settings, clock, doors, passed, group, state, counters, everybodys, crew } = birth;
+        let Birth { settings, clock, doors, passed, group, state, keyring, counters, everybodys, crew } =
+            birth;
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
         let reactor = settings.reactor;
@@ -114,6 +122,7 @@ impl Worker {
             listening,
             commands,
             state,
+            keyring,
             dialers: Vec::new(),
             counters,
             everybodys,
@@ -350,7 +359,9 @@ impl Worker {
         let seed = boot_epoch ^ u64::from(gateway) << 32 ^ u64::from(reactor) << 24;
         let dialer = |shard| {
             let token = Token(LINKS + shard as usize);
-            Dialer::new(self.state.clone(), token, seed ^ u64::from(shard) << 48)
+            let claim = Claim::Gateway(Hello { gateway, reactor, boot_epoch, shard });
+            let dialer = Dialer::new(self.state.clone(), token, seed ^ u64::from(shard) << 48);
+            dialer.proving(self.keyring.clone(), claim)
         };
         if anew {
             self.dialers.clear();
@@ -371,6 +382,7 @@ impl Worker {
         self.machine.expire(now, &mut self.io);
         for dialer in &mut self.dialers {
             dialer.expire(now, self.poller.registry());
+            self.counters.links_unproved.add(dialer.take_unproved());
         }
         if self.listening.next_deadline().is_some_and(|at| at <= now.mono_ms) {
             (0..self.listening.count()).for_each(|place| self.accept(place, now));

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use mio::Token;
-use proto::auth::state_claim;
+use proto::auth::Role;
 use proto::backend::to_state;
 use proto::limits::{NEWCOMERS_MAX, STATE_LINKS_MAX, STATE_OUT_BYTES_MAX, WRITER_QUEUE_MAX};
 use proto::time::Now;
 use reactor::clock::Clock;
+use reactor::keyring::Keyring;
 use reactor::link::Filled;
-use reactor::newcomers::{Known, Newcomers};
+use reactor::newcomers::Newcomers;
 use reactor::poll::{Poller, Ready};
 use reactor::wake::{Mailbox, mailbox};
 use settings::LinkAddress;
@@ -84,7 +85,7 @@ pub(super) struct Links {
 impl Links {
     /// Binds `address`; inputs go to `writer`.
     pub(super) fn new(
-        address: &LinkAddress,
+        (address, keyring): (&LinkAddress, Keyring),
         clock: Clock,
         writer: Sender<Vec<Input>>,
         counters: Arc<LinkCounters>,
@@ -95,7 +96,8 @@ impl Links {
         if let Some(address) = address.tcp().filter(|address| address.port() != 0) {
             std::net::TcpListener::bind(address)?;
         }
-        let newcomers = Newcomers::listen(address, poller.registry(), LISTENER, NEWCOMERS, state_claim)?;
+        let newcomers =
+            Newcomers::listen(address, poller.registry(), LISTENER, NEWCOMERS, Role::State, keyring)?;
         let links = Self {
             poller,
             clock,
@@ -162,15 +164,13 @@ impl Links {
     /// Takes in a link that has introduced itself.
     fn meet(&mut self, token: Token, now: Now) {
         let Some(newcomers) = &mut self.newcomers else { return };
-        let Some(Known { stream, peer, unread, .. }) = newcomers.ready(token, now, &mut self.poller) else {
-            return;
-        };
+        let Some(known) = newcomers.ready(token, now, &mut self.poller) else { return };
         if self.peers.len() >= STATE_LINKS_MAX {
-            tracing::warn!(%peer, "there are too many links: one was closed");
+            tracing::warn!(peer = %known.peer, "there are too many links: one was closed");
             return self.counters.turned_away.add(1);
         }
         let (id, token) = (LinkId(self.next_id), Token(self.next_id as usize));
-        match Peer::new(id, stream, &unread, self.poller.registry(), token) {
+        match Peer::new(id, known, self.poller.registry(), token) {
             Ok(link) => {
                 self.peers.insert(id, link);
                 self.next_id += 1;
@@ -178,7 +178,7 @@ impl Links {
                 // What was read already is told by no event.
                 self.poller.again(token);
             }
-            Err(error) => tracing::debug!(%peer, %error, "cannot take a link in"),
+            Err(error) => tracing::debug!(%error, "cannot take a link in"),
         }
         self.counters.links.set(self.peers.len() as u64);
     }

@@ -21,8 +21,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::unbounded;
+use proto::auth::Secrets;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
+use reactor::keyring::Keyring;
 use reactor::wake::Mailbox;
 use settings::LinkAddress;
 
@@ -37,6 +39,7 @@ use writer::Writer;
 pub struct Running {
     listen: LinkAddress,
     admin: Admin,
+    keyring: Keyring,
     links: Mailbox<Told>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
@@ -48,7 +51,9 @@ pub fn start(config: &Config) -> io::Result<Running> {
     let clock = Clock::start();
     let (link_counters, writer_counters) = <(Arc<LinkCounters>, Arc<WriterCounters>)>::default();
     let (requests, inbox) = unbounded();
-    let (links, mailbox) = Links::new(&config.listen, clock, requests, Arc::clone(&link_counters))?;
+    let keyring = Keyring::new(secrets(config)?);
+    let (links, mailbox) =
+        Links::new((&config.listen, keyring.clone()), clock, requests, Arc::clone(&link_counters))?;
     let listen = links.address().clone();
     let writer = Writer {
         logic: Logic::new(store),
@@ -66,13 +71,27 @@ pub fn start(config: &Config) -> io::Result<Running> {
         })?,
         thread::Builder::new().name("links".into()).spawn(move || links.run())?,
     ];
-    Ok(Running { listen, admin, links: mailbox, threads })
+    Ok(Running { listen, admin, keyring, links: mailbox, threads })
+}
+
+/// What links are proved with.
+fn secrets(config: &Config) -> io::Result<Option<Secrets>> {
+    config.secrets().read().map_err(|(key, error)| io::Error::other(format!("{key} {error}")))
 }
 
 impl Running {
     /// The bound addresses: where state servers and operators find it.
     pub fn addresses(&self) -> Vec<(&'static str, LinkAddress)> {
         vec![("listen", self.listen.clone()), ("http", self.admin.address().into())]
+    }
+
+    /// Takes on what may be changed while it runs: the secrets that links are proved with. Links that are up stay.
+    pub fn reload(&self, config: &Config) {
+        match secrets(config) {
+            Ok(secrets) => self.keyring.replace(secrets),
+            // They were in order when the settings were checked, a moment ago.
+            Err(error) => tracing::error!(%error, "the secrets of links stay as they were"),
+        }
     }
 
     /// Takes nothing new, commits and answers what was taken, closes the store and ends the threads.

@@ -4,10 +4,11 @@
 use std::fmt;
 
 use mio::{Registry, Token};
+use proto::auth::Claim;
 use proto::backend::{FromLogic, FromState, LinkError, to_state};
 use proto::rpc::FrameError;
 use reactor::link::Link;
-use reactor::stream::Stream;
+use reactor::newcomers::Known;
 
 use crate::{Device, Input, LinkId, Output};
 
@@ -16,6 +17,8 @@ use crate::{Device, Input, LinkId, Output};
 pub(super) struct Peer {
     id: LinkId,
     pub(super) link: Link,
+    /// Who it is, by its proof if it had to give one.
+    claim: Claim,
     /// Frames that have not left, and bytes before them that have.
     pub(super) out: Vec<u8>,
     /// Bytes that had not left when it was last flushed.
@@ -33,6 +36,8 @@ pub(super) enum Breach {
     Body(LinkError),
     /// The first frame was no Hello.
     HelloFirst,
+    /// It was not that of who the link is from.
+    Impostor,
     /// There was a second one.
     HelloAgain,
     /// It was not asked for what it sent.
@@ -45,6 +50,7 @@ impl fmt::Display for Breach {
             Self::Frame(error) => error.fmt(f),
             Self::Body(error) => error.fmt(f),
             Self::HelloFirst => f.write_str("the first frame was no Hello"),
+            Self::Impostor => f.write_str("it has proved to be another than it says"),
             Self::HelloAgain => f.write_str("a second Hello"),
             Self::Unasked => f.write_str("an answer without a question"),
         }
@@ -52,16 +58,11 @@ impl fmt::Display for Breach {
 }
 
 impl Peer {
-    pub(super) fn new(
-        id: LinkId,
-        stream: Stream,
-        unread: &[u8],
-        registry: &Registry,
-        token: Token,
-    ) -> std::io::Result<Self> {
+    pub(super) fn new(id: LinkId, known: Known, registry: &Registry, token: Token) -> std::io::Result<Self> {
+        let Known { stream, claim, unread, .. } = known;
         let mut link = Link::new(stream, registry, token)?;
-        link.unread(unread);
-        Ok(Self { id, link, out: Vec::new(), queued: 0, greeted: false, hung_up: false })
+        link.unread(&unread);
+        Ok(Self { id, link, claim, out: Vec::new(), queued: 0, greeted: false, hung_up: false })
     }
 
     /// The inputs in all whole frames that have come.
@@ -70,6 +71,9 @@ impl Peer {
             let link = self.id;
             inputs.push(match (self.greeted, FromState::decode(kind, body).map_err(Breach::Body)?) {
                 (false, FromState::Hello { shard, shard_count, boot_epoch }) => {
+                    if self.claim != (Claim::State { shard, shard_count, boot_epoch }) {
+                        return Err(Breach::Impostor);
+                    }
                     tracing::info!(link = link.0, shard, shard_count, boot_epoch, "a state shard has come");
                     self.greeted = true;
                     to_state(&mut self.out, FromLogic::Welcome { presence: false });

@@ -32,6 +32,9 @@ impl Shard {
         if shard != self.settings.shard {
             return Err(Fault::OtherShard(shard));
         }
+        if !self.reactors.may_be(link, hello) {
+            return Err(Fault::Impostor);
+        }
         match self.reactors.find(gateway, number) {
             Some(known) => self.supersede(now, known, boot_epoch, out)?,
             None if self.reactors.len() >= GATEWAY_LINKS_MAX => return Err(Fault::TooMany),

@@ -28,6 +28,8 @@ reactor::counters! {
         gauge gateway_queue_bytes = "holdfast_state_gateway_queue_bytes";
         /// Bytes that wait for logic.
         gauge logic_queue_bytes = "holdfast_state_logic_queue_bytes";
+        /// Links to logic that were given up because it did not prove to know the secret, or did not believe us.
+        counter logic_unproved = "holdfast_state_logic_links_unproved";
         /// Turns of the event loop.
         counter turns = "holdfast_state_turns";
         /// Links that were dropped because their gateway did not read.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use ::settings::LinkAddress;
 use crossbeam_channel::Receiver;
 use mio::Token;
-use proto::auth::{Claim, gateway_claim};
+use proto::auth::{Claim, Role};
 use reactor::clock::Clock;
+use reactor::keyring::Keyring;
 use reactor::newcomers::{Known, Newcomers};
 use reactor::poll::Poller;
 use reactor::wake::{Mailbox, mailbox};
@@ -39,12 +40,14 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(
         address: &LinkAddress,
+        keyring: Keyring,
         clock: Clock,
         shards: Vec<Mailbox<Told>>,
         counters: Arc<DoorCounters>,
     ) -> io::Result<(Self, Mailbox<Stop>)> {
         let poller = Poller::new(EVENTS)?;
-        let newcomers = Newcomers::listen(address, poller.registry(), LISTENER, NEWCOMERS, gateway_claim)?;
+        let newcomers =
+            Newcomers::listen(address, poller.registry(), LISTENER, NEWCOMERS, Role::Gateway, keyring)?;
         let (mailbox, inbox) = mailbox(poller.registry(), MAILBOX, 1)?;
         Ok((Self { clock, poller, newcomers, inbox, shards, counters }, mailbox))
     }
@@ -78,13 +81,13 @@ impl Door {
     }
 
     fn hand_over(&self, known: Known) {
-        let Known { stream, peer, claim, unread } = known;
+        let Known { stream, peer, claim, is_proved, unread } = known;
         let Claim::Gateway(hello) = claim else { return };
         let Some(mailbox) = self.shards.get(hello.shard as usize) else {
             tracing::warn!(%peer, hello.shard, "a gateway asked for a shard that is not here");
             return;
         };
-        if mailbox.send(Told::Gateway { stream, unread }).is_err() {
+        if mailbox.send(Told::Gateway { stream, unread, proved: is_proved.then_some(hello) }).is_err() {
             tracing::warn!(%peer, hello.shard, "a gateway could not be handed to its shard and must come again");
         }
     }

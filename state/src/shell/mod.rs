@@ -16,8 +16,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use ::settings::LinkAddress;
+use proto::auth::Secrets;
 use reactor::admin::Admin;
 use reactor::clock::Clock;
+use reactor::keyring::Keyring;
 use reactor::wake::Mailbox;
 
 use crate::token::Keys;
@@ -31,6 +33,7 @@ use worker::{Told, Worker};
 pub struct Running {
     listen: LinkAddress,
     admin: Admin,
+    keyring: Keyring,
     door: (Mailbox<door::Stop>, JoinHandle<std_io::Result<()>>),
     shards: Vec<(Mailbox<Told>, JoinHandle<std_io::Result<()>>)>,
 }
@@ -49,6 +52,7 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let boot_epoch = clock.now().unix_ms;
     let mut secret_key = [0; 32];
     aws_lc_rs::rand::fill(&mut secret_key).map_err(|_| std_io::Error::other("no random numbers"))?;
+    let keyring = Keyring::new(secrets(config)?);
     let (mut shards, mut blocks) = (Vec::new(), Vec::new());
     for shard in 0..count.min(proto::limits::SHARDS_MAX) {
         let counters = Arc::new(Counters::default());
@@ -62,23 +66,39 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             keys: keys.clone(),
             ..config.settings()
         };
-        let (worker, mailbox) = Worker::new(settings, clock, config.logic.clone(), counters)?;
+        let (worker, mailbox) =
+            Worker::new(settings, clock, (config.logic.clone(), keyring.clone()), counters)?;
         let thread = thread::Builder::new().name(format!("shard-{shard}")).spawn(move || worker.run())?;
         shards.push((mailbox, thread));
     }
     let door_counters = Arc::new(DoorCounters::default());
     let mailboxes = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let (door, mailbox) = Door::new(&config.listen, clock, mailboxes, Arc::clone(&door_counters))?;
+    let (door, mailbox) =
+        Door::new(&config.listen, keyring.clone(), clock, mailboxes, Arc::clone(&door_counters))?;
     let listen = door.address()?;
     let thread = thread::Builder::new().name("door".into()).spawn(move || door.run())?;
     let admin = Admin::start(config.admin, admin::pages(blocks, door_counters))?;
-    Ok(Running { listen, admin, door: (mailbox, thread), shards })
+    Ok(Running { listen, admin, keyring, door: (mailbox, thread), shards })
+}
+
+/// What links are proved with.
+fn secrets(config: &Config) -> std_io::Result<Option<Secrets>> {
+    config.secrets().read().map_err(|(key, error)| std_io::Error::other(format!("{key} {error}")))
 }
 
 impl Running {
     /// The bound addresses: where gateways and operators find it.
     pub fn addresses(&self) -> Vec<(&'static str, LinkAddress)> {
         vec![("listen", self.listen.clone()), ("admin", self.admin.address().into())]
+    }
+
+    /// Takes on what may be changed while it runs: the secrets that links are proved with. Links that are up stay.
+    pub fn reload(&self, config: &Config) {
+        match secrets(config) {
+            Ok(secrets) => self.keyring.replace(secrets),
+            // They were in order when the settings were checked, a moment ago.
+            Err(error) => tracing::error!(%error, "the secrets of links stay as they were"),
+        }
     }
 
     /// Ends all links and the threads. Gateways hold the clients' connections until a state server is there again.

@@ -8,10 +8,14 @@ use std::time::Duration;
 use ::settings::LinkAddress;
 use crossbeam_channel::Receiver;
 use mio::Token;
+use proto::auth::Claim;
 use proto::limits::{GATEWAY_LINKS_MAX, GATEWAY_OUT_BYTES_MAX};
+use proto::link::Hello;
 use proto::time::Now;
 use reactor::clock::Clock;
-use reactor::link::{Dialer, Filled, Link};
+use reactor::dialer::Dialer;
+use reactor::keyring::Keyring;
+use reactor::link::{Filled, Link};
 use reactor::poll::{Poller, Ready};
 use reactor::stream::Stream;
 use reactor::wake::{Mailbox, mailbox};
@@ -42,8 +46,10 @@ pub(super) enum Told {
     Gateway {
         /// Its link.
         stream: Stream,
-        /// What was read from it, the introduction first.
+        /// What was read from it.
         unread: Vec<u8>,
+        /// Who it has proved to be, if it had to.
+        proved: Option<Hello>,
     },
     /// End.
     Stop,
@@ -68,15 +74,17 @@ impl Worker {
     pub(super) fn new(
         settings: Settings,
         clock: Clock,
-        logic: LinkAddress,
+        (logic, keyring): (LinkAddress, Keyring),
         counters: Arc<Counters>,
     ) -> io::Result<(Self, Mailbox<Told>)> {
         let poller = Poller::new(EVENTS)?;
         let (mailbox, inbox) = mailbox(poller.registry(), Token(MAILBOX), MAILBOX_CAPACITY)?;
+        let Settings { shard, shard_count, boot_epoch, .. } = settings;
+        let claim = Claim::State { shard, shard_count, boot_epoch };
         let worker = Self {
             clock,
             poller,
-            logic: Dialer::new(logic, Token(LOGIC), settings.seed),
+            logic: Dialer::new(logic, Token(LOGIC), settings.seed).proving(keyring, claim),
             machine: Shard::new(settings),
             io: Io::default(),
             inbox,
@@ -105,6 +113,7 @@ impl Worker {
             self.machine.expire(now, &mut self.io);
             self.flush(now);
             self.counters.turns.add(1);
+            self.counters.logic_unproved.add(self.logic.take_unproved());
             self.counters.publish(&self.machine);
         }
         Ok(())
@@ -119,12 +128,12 @@ impl Worker {
         while let Ok(told) = self.inbox.try_recv() {
             match told {
                 Told::Stop => self.stopping = true,
-                Told::Gateway { stream, unread } => self.take_over(stream, &unread, now),
+                Told::Gateway { stream, unread, proved } => self.take_over(stream, &unread, proved, now),
             }
         }
     }
 
-    fn take_over(&mut self, stream: Stream, unread: &[u8], now: Now) {
+    fn take_over(&mut self, stream: Stream, unread: &[u8], proved: Option<Hello>, now: Now) {
         let entry = self.gateways.vacant_entry();
         let place = entry.key();
         self.counted += 1;
@@ -140,7 +149,11 @@ impl Worker {
         if place >= self.io.gateways.len() {
             self.io.gateways.resize_with(place + 1, Vec::new);
         }
-        self.machine.handle(now, Input::GatewayUp(GatewayLink(place as u32)), &mut self.io);
+        let link = GatewayLink(place as u32);
+        self.machine.handle(now, Input::GatewayUp(link), &mut self.io);
+        if let Some(hello) = proved {
+            self.machine.handle(now, Input::GatewayProved(link, hello), &mut self.io);
+        }
         // What was read already is told by no event.
         self.poller.again(token);
     }
