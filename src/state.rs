@@ -31,8 +31,8 @@ impl Server for Config {
         running.reload(self);
     }
 
-    fn pulse(_: &Running) -> impl Fn() -> bool + Send + 'static {
-        || true
+    fn pulse(running: &Running) -> impl Fn() -> bool + Send + 'static {
+        running.pulse()
     }
 
     fn stop(running: Running) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! The admin listener: a small HTTP/1.1 server on a thread of its own, for probes, metrics and operators. Owns the connection handling; the pages are the shells'.
 //! One request a connection, one connection at a time: it serves a few people and a scraper, on loopback.
 
+pub mod query;
+
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -42,6 +44,11 @@ impl Response {
     /// 200 with JSON.
     pub fn json(body: impl Into<String>) -> Self {
         Self { status: "200 OK", content_type: "application/json", body: body.into() }
+    }
+
+    /// 503 with JSON: who should have answered did not.
+    pub fn json_unavailable(body: impl Into<String>) -> Self {
+        Self { status: "503 Service Unavailable", ..Self::json(body) }
     }
 
     /// 200 with a metrics page.

@@ -18,6 +18,8 @@ pub(crate) enum Asker {
     Command { session: u32, client_id: u64 },
     /// A session, with a pull or a repeat.
     Aside { session: u32 },
+    /// An operator, with a revocation for logic to keep.
+    Revocation,
 }
 
 #[derive(Debug)]

@@ -34,9 +34,9 @@ use crate::token::{KeySpec, Keys};
         shards: u32 [0..=limits::SHARDS_MAX] = 0,
         /// Keys that tokens are verified with, each as KID:ALG:SOURCE.
         /// ALG is HS256 or EdDSA. SOURCE is base64:TEXT or file:PATH: a secret of at least 32 bytes, or an Ed25519 public key (in a file, as PEM).
-        token_keys: Vec<KeySpec> = [],
+        @live token_keys: Vec<KeySpec> = [],
         /// What tokens must have as their audience.
-        token_audience: String = "holdfast",
+        @live token_audience: String = "holdfast",
         /// How often a client shall give a sign of life.
         heartbeat_interval: Duration ["100ms"..="10m"] = limits::HEARTBEAT_INTERVAL,
         /// A session without a sign of life for so long ends.
@@ -50,21 +50,21 @@ use crate::token::{KeySpec, Keys};
         /// Commands of a session that may be unanswered.
         uplink_window: u32 [1..=4096] = limits::UPLINK_WINDOW,
         /// Pushes of a session that are kept until they are acknowledged.
-        in_flight_max: u32 [1..=1_048_576] = limits::IN_FLIGHT_MAX,
+        @live in_flight_max: u32 [1..=1_048_576] = limits::IN_FLIGHT_MAX,
         /// A push that is not acknowledged for so long is sent again; the wait doubles with each try.
-        resend_timeout: Duration ["100ms"..="5m"] = limits::RESEND_TIMEOUT,
+        @live resend_timeout: Duration ["100ms"..="5m"] = limits::RESEND_TIMEOUT,
         /// So many tries without any progress, then the connection is presumed dead.
-        resend_tries: u32 [0..=16] = limits::RESEND_TRIES,
+        @live resend_tries: u32 [0..=16] = limits::RESEND_TRIES,
         /// How long a session outlives its connection and can be resumed; 0 means not at all.
         resume_grace: Duration ["0s"..="1d"] = limits::RESUME_GRACE,
         /// A gateway whose link is lost for so long counts as dead: its sessions wait for a resume.
         gateway_lease: Duration ["100ms"..="1h"] = limits::GATEWAY_LEASE,
         /// Clients reconnect after a random time below this, doubled with every failure.
-        reconnect_base: Duration ["1ms"..="1m"] = limits::RECONNECT_BASE,
+        @live reconnect_base: Duration ["1ms"..="1m"] = limits::RECONNECT_BASE,
         /// The longest time that a client waits before it reconnects.
-        reconnect_max: Duration ["1ms"..="1h"] = limits::RECONNECT_MAX,
+        @live reconnect_max: Duration ["1ms"..="1h"] = limits::RECONNECT_MAX,
         /// How long a login waits for the logic server.
-        attach_deadline: Duration ["100ms"..="5m"] = limits::ATTACH_DEADLINE,
+        @live attach_deadline: Duration ["100ms"..="5m"] = limits::ATTACH_DEADLINE,
         /// So many devices of a class that a user may have at a time, as in ["phone=1", "desktop=1", "web=16"].
         /// A newer login beyond the number ends the oldest session of the class. The classes are phone, tablet, desktop, web and other; a token tells
         /// which (its claim cls). A class that is not named is limited by devices_per_user alone.
@@ -72,7 +72,7 @@ use crate::token::{KeySpec, Keys};
         /// Devices of all classes that a user may have at a time; a newer login beyond it ends the oldest session.
         @live devices_per_user: u32 [1..=limits::DEVICES_PER_USER_MAX] = limits::DEVICES_PER_USER,
         /// Sessions of one shard, at most.
-        sessions_max: usize [1..=limits::SESSIONS_PER_SHARD_MAX] = limits::SESSIONS_PER_SHARD_MAX,
+        @live sessions_max: usize [1..=limits::SESSIONS_PER_SHARD_MAX] = limits::SESSIONS_PER_SHARD_MAX,
     }
     check mistakes
 }

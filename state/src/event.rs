@@ -7,7 +7,7 @@ use proto::close::CloseReason;
 use proto::ids::ConnId;
 use proto::packet::{PacketError, RefusedCode};
 
-use crate::GatewayLink;
+use crate::{GatewayLink, Note};
 
 /// Bits of a session's number that count; those above are the moment at which the server began, so that a number is not used twice: nobody opens a million
 /// sessions in each millisecond.
@@ -154,6 +154,17 @@ pub enum Event<'a> {
         link: Option<GatewayLink>,
         /// What.
         fault: Fault,
+    },
+    /// Something has happened to a session of the user that an operator traces.
+    Traced {
+        /// Which.
+        session: SessionName,
+        /// Whose.
+        uid: &'a str,
+        /// Which device.
+        device: &'a str,
+        /// What.
+        note: Note,
     },
     /// Logic sent a packet that cannot be given to a client of this form.
     BadPacket(&'a PacketError),

@@ -8,6 +8,7 @@
 //! nothing of the rest.
 
 mod calls;
+mod census;
 mod config;
 mod counts;
 mod durable;
@@ -29,6 +30,7 @@ mod uplink;
 mod waiting;
 pub mod wheel;
 
+pub use census::{Found, Seen};
 pub use config::Config;
 pub use counts::{Counts, REFUSED_CODES, REFUSED_LABELS};
 pub use durable::{Durable, Reach};
@@ -38,7 +40,7 @@ pub use policy::{DeviceLimit, DevicePolicy};
 pub use revocations::Revoked;
 pub use secrets::Secrets;
 pub use settings::Settings;
-pub use shard::Shard;
+pub use shard::{Note, Shard};
 
 use journal::Record;
 use proto::link::Hello;

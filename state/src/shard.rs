@@ -15,11 +15,12 @@ mod replies;
 mod restore;
 mod resume;
 mod speech;
+mod trace;
 mod uplinks;
 
 use std::collections::VecDeque;
 
-use proto::ids::ConnId;
+use proto::ids::{ConnId, Uid};
 use proto::time::Now;
 use slab::Slab;
 
@@ -34,6 +35,7 @@ use crate::settings::Settings;
 use crate::waiting::Waiting;
 use crate::wheel::Wheel;
 use crate::{Input, Output};
+pub use trace::Note;
 
 /// Milliseconds of a tick of both wheels: far finer than what is timed, and 32 bits of them last eight years.
 const TICK_MS: u64 = 64;
@@ -50,6 +52,8 @@ pub struct Shard {
     reactors: Reactors,
     calls: Calls,
     revocations: Revocations,
+    /// The user whose sessions are traced.
+    traced: Option<Uid>,
     logic: Logic,
     /// When to look whether a session is silent, or its grace over, by its place.
     heartbeats: Wheel,
@@ -111,6 +115,7 @@ impl Shard {
             reactors: Reactors::default(),
             calls: Calls::default(),
             revocations: Revocations::default(),
+            traced: None,
             logic: Logic::Down,
             heartbeats: Wheel::new(TICK_MS),
             resends: Wheel::new(TICK_MS),
@@ -165,6 +170,16 @@ impl Shard {
     /// Gateway reactors whose link is up.
     pub fn gateway_links(&self) -> usize {
         self.reactors.linked()
+    }
+
+    /// As many places as the table of sessions has, empty ones included.
+    pub(crate) fn places(&self) -> u32 {
+        self.sessions.end()
+    }
+
+    /// The places of a user's sessions.
+    pub(crate) fn places_of(&self, uid: &str) -> Vec<u32> {
+        self.sessions.of_user(uid).collect()
     }
 
     /// Whether logic has answered the introduction.

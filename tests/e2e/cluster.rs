@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
+use proto::device::DeviceClass;
 use proto::time::Now;
 use state::token::{Mint, mint};
 use tempfile::TempDir;
@@ -42,6 +43,12 @@ impl Cluster {
         Self::arrange(&[], links)
     }
 
+    /// The same, with these settings for the state server.
+    pub(crate) fn with_state(settings: &[(&'static str, &str)]) -> Self {
+        let for_state = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self::arrange(&[], &Links { for_state, ..Links::default() })
+    }
+
     fn arrange(for_gateway: &[(&'static str, &str)], links: &Links) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = folder.path().join("key");
@@ -60,7 +67,8 @@ impl Cluster {
         let behind = ("logic", logic.told("listen"));
         let state = vec![("listen", listen("state")), ("admin", any.clone()), behind, ("token-keys", keys)];
         // Its log tells who logs in, and from where.
-        let state = [state, vec![("shards", "2".into()), ("log", "info,state=debug".into())]].concat();
+        let own = vec![("shards", "2".into()), ("log", "info,state=debug".into())];
+        let state = [state, own, links.for_state.clone()].concat();
         let state = Server::start("state", more(state));
         let behind = ("state", state.told("listen"));
         let gateway = vec![("listen", any.clone()), ("admin", any.clone()), behind, ("reactors", "2".into())];
@@ -98,11 +106,21 @@ pub(crate) struct Links {
     pub(crate) by_unix_sockets: bool,
     /// What all three are told besides.
     pub(crate) settings: Vec<(&'static str, String)>,
+    /// What the state server is told besides.
+    pub(crate) for_state: Vec<(&'static str, String)>,
 }
 
 /// A token that is good for an hour.
 pub(crate) fn token(uid: &str) -> String {
     signed(uid, SECRET, SystemTime::now())
+}
+
+/// A token for a device of this class, with an id.
+pub(crate) fn token_for(uid: &str, class: DeviceClass, id: &str) -> String {
+    let uid = &uid.parse().expect("a uid");
+    let audience = &state::Config::default().token_audience;
+    let (class, id, ttl) = (Some(class), Some(id), Duration::from_hours(1));
+    mint(Mint { kid: KID, audience, uid, device: None, class, id, ttl }, SECRET, now(SystemTime::now()))
 }
 
 /// A token that was good once.
@@ -118,10 +136,14 @@ pub(crate) fn forged_token(uid: &str) -> String {
 fn signed(uid: &str, secret: &[u8], at: SystemTime) -> String {
     let audience = &state::Config::default().token_audience;
     let uid = &uid.parse().expect("a uid");
-    let unix_ms = at.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_millis() as u64;
     let token =
         Mint { kid: KID, audience, uid, device: None, class: None, id: None, ttl: Duration::from_hours(1) };
-    mint(token, secret, Now { mono_ms: 0, unix_ms })
+    mint(token, secret, now(at))
+}
+
+fn now(at: SystemTime) -> Now {
+    let unix_ms = at.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_millis() as u64;
+    Now { mono_ms: 0, unix_ms }
 }
 
 /// A loopback address for the servers of one cluster alone. A client's own end is at 127.0.0.1, so while a server is down none can take

@@ -7,11 +7,11 @@
 //! DELETE /trace
 //! ```
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use proto::ids::Slot;
 use proto::limits::SLOTS;
+use reactor::admin::query::pairs;
 use reactor::admin::{Request, Response};
 
 use super::ask::{Asker, Outcome, Question};
@@ -127,9 +127,7 @@ fn finish(body: &mut String, outcome: &Outcome, of_a_user: bool) {
 
 fn read(text: &str) -> Result<Query, String> {
     let mut query = Query::default();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').ok_or_else(|| format!("{pair:?} has no value"))?;
-        let value = decoded(value).ok_or_else(|| format!("{key}: what stands there is not UTF-8"))?;
+    for (key, value) in pairs(text)? {
         let wrong = |why: &str| format!("{key}: {value:?} {why}");
         let mut choose = |chosen| match query.chosen.replace(chosen) {
             None => Ok(()),
@@ -157,26 +155,6 @@ fn read(text: &str) -> Result<Query, String> {
 fn cursor(text: &str) -> Option<(usize, u32)> {
     let (reactor, place) = text.split_once('.')?;
     Some((reactor.parse().ok()?, place.parse().ok()?))
-}
-
-/// Takes the percent signs out (RFC 3986 section 2.1).
-fn decoded(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(text.into());
-    }
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        if *byte == b'%' {
-            let (digits, after) = rest.split_at_checked(2)?;
-            bytes.push(u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?);
-            rest = after;
-        } else {
-            bytes.push(*byte);
-        }
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use proto::packet::{Codec, Resync, ServerBody, ServerPacket, encode_server, pref
 use proto::time::Now;
 
 use super::speech::{Line, check_size};
-use super::{Shard, TICK_MS, tick};
+use super::{Note, Shard, TICK_MS, tick};
 use crate::Output;
 use crate::inflight::{Kept, Payload};
 use crate::journal::Record;
@@ -29,10 +29,12 @@ impl Shard {
         while let Some((push_seq, payload)) =
             self.sessions.get_mut(place).and_then(|session| session.inflight.next_unsent(tick(now)))
         {
+            self.note(place, Note::Pushed(push_seq, payload.len()), out);
             self.send_push(line, push_seq, &payload, out);
         }
         let merged = self.sessions.get_mut(place).map(|session| session.inflight.take_merged());
         for payload in merged.unwrap_or_default() {
+            self.note(place, Note::Pushed(0, payload.len()), out);
             self.send_push(line, 0, &payload, out);
         }
         self.await_ack(now, place);
@@ -90,6 +92,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(place) else { return };
         let again: Vec<_> = session.inflight.again(RESEND_BURST, tick(now)).collect();
         self.counts.resent += again.len() as u64;
+        self.note(place, Note::Again(again.len()), out);
         for (push_seq, payload) in again {
             self.send_push(line, push_seq, &payload, out);
         }
@@ -112,6 +115,7 @@ impl Shard {
     pub(super) fn flow(&mut self, now: Now, place: u32, blocked: bool, out: &mut dyn Output) {
         let Some(session) = self.sessions.get_mut(place) else { return };
         session.inflight.block(blocked, tick(now));
+        self.note(place, Note::Blocked(blocked), out);
         if blocked {
             self.counts.blocked += 1;
             self.resends.cancel(place);
@@ -158,6 +162,7 @@ impl Shard {
         self.in_flight += 1;
         out.record(Record::Told { session: session.number, packet: payload.as_slice().into() });
         if let Kept::Send(push_seq) = session.inflight.push_own(payload.clone(), tick(now)) {
+            self.note(place, Note::Pushed(push_seq, payload.len()), out);
             self.send_push(line, push_seq, &payload, out);
             self.await_ack(now, place);
         }

@@ -7,7 +7,7 @@ use proto::packet::{KickedReason, ServerBody};
 use proto::time::Now;
 
 use super::speech::{Line, unavailable};
-use super::{Shard, TICK_MS, tick};
+use super::{Note, Shard, TICK_MS, tick};
 use crate::journal::Record;
 use crate::session::{NOWHERE, Session};
 use crate::waiting::Waiting;
@@ -54,11 +54,13 @@ impl Shard {
         self.away += 1;
         self.counts.left[reason.ordinal()] += 1;
         out.record(Record::Left { session: number, reason });
+        self.note(place, Note::Left(reason), out);
         out.event(Event::SessionLeft { session: self.name(number), conn, reason });
     }
 
     /// Ends a session, without a word to its client.
     pub(super) fn end_session(&mut self, place: u32, reason: CloseReason, out: &mut dyn Output) {
+        self.note(place, Note::Ended(reason), out);
         let Some(session) = self.sessions.remove(place) else { return };
         self.heartbeats.cancel(place);
         self.resends.cancel(place);

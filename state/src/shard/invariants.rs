@@ -73,9 +73,11 @@ impl Shard {
     fn check_calls(&self) {
         let asked = self.sessions.iter().flat_map(|(_, session)| session.uplink.calls()).count()
             + self.waiting.iter().filter(|(_, waiting)| waiting.login.is_some()).count();
-        assert_eq!(asked, self.calls.len(), "each call has an asker and each asker a call");
+        let revocations = self.calls.iter().filter(|(_, asker)| *asker == Asker::Revocation).count();
+        assert_eq!(asked + revocations, self.calls.len(), "each call has an asker and each asker a call");
         for (call, asker) in self.calls.iter() {
             let known = match asker {
+                Asker::Revocation => true,
                 Asker::Login { waiting } => {
                     let waiting = self.waiting.get(waiting as usize);
                     waiting.and_then(|waiting| waiting.login.as_ref()).is_some_and(|login| login.call == call)

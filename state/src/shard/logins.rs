@@ -13,7 +13,7 @@ use proto::packet::{
 use proto::time::Now;
 
 use super::speech::{Line, unavailable};
-use super::{Logic, Shard, tick};
+use super::{Logic, Note, Shard, tick};
 use crate::calls::Asker;
 use crate::grant::Grant;
 use crate::reactors::Held;
@@ -171,6 +171,9 @@ impl Shard {
         let session = self.name(number);
         let (uid, device, client) = (uid.as_str(), device.as_str(), client.as_str());
         out.event(Event::SessionOpened { session, conn: line.conn, peer, uid, device, client });
+        if let Some(place) = self.sessions.of_device(uid, device).filter(|_| self.traced.is_some()) {
+            self.note(place, Note::On(line.conn), out);
+        }
         let secret = self.secret_key.secret(number, uid, device, Secrets::new().newest());
         let ok = self.login_ok(now, session.to_string(), last_client_id, secret);
         self.say(line, 0, ServerBody::LoginOk(ok), out);

@@ -1,16 +1,19 @@
 //! What logic or an operator wants done to the sessions of one user: listed, ended, or ended because their token is revoked. Owns who is meant and what is reported;
 //! both come to the same function.
 
-use proto::backend::{Act, Order, Report, SessionInfo, Which};
+use proto::backend::{Act, FromState, Order, Report, SessionInfo, Which, to_logic};
+use proto::close::CloseReason;
+use proto::ids::{ConnId, Uid};
 use proto::limits::REPORTED_SESSIONS_MAX;
 use proto::packet::KickedReason;
 use proto::time::Now;
 
 use super::{Shard, TICK_MS};
-use crate::Output;
+use crate::calls::Asker;
 use crate::grant::Grant;
 use crate::revocations::Revoked;
 use crate::session::Session;
+use crate::{Fault, Output};
 
 impl Shard {
     /// Does what is ordered. The report tells of the sessions that were meant, as they were before.
@@ -52,8 +55,40 @@ impl Shard {
         }
     }
 
+    /// Does what an operator has ordered here. A revocation is logic's to keep: it is told until it has answered.
+    pub fn order_of_operator(&mut self, now: Now, order: &Order, out: &mut dyn Output) -> Report {
+        if order.act == Act::Revoke && !self.calls.has_room(0) {
+            self.counts.revocations_refused += 1;
+            return Report { full: true, ..Report::default() };
+        }
+        let report = self.order(now, order, out);
+        if order.act == Act::Revoke && !report.full {
+            let (uid, which) = (order.uid.clone(), order.which.clone());
+            self.ask_logic(Asker::Revocation, out, |call, frame| {
+                to_logic(frame, FromState::Revocation { call, uid, which });
+            });
+        }
+        report
+    }
+
+    /// Logic has kept a revocation.
+    pub(super) fn revocation_kept(&mut self, call: u64) -> Result<(), Fault> {
+        match self.calls.asker(call) {
+            Some(Asker::Revocation) => self.calls.end(call),
+            Some(_) => return Err(Fault::Answer),
+            None => self.counts.late_replies += 1,
+        }
+        Ok(())
+    }
+
+    /// Whose session is in a place, on which connection, and why it has none.
+    pub(crate) fn place(&self, place: u32) -> Option<(Uid, ConnId, Option<CloseReason>)> {
+        let session = self.sessions.get(place)?;
+        Some((session.uid().parse().ok()?, session.conn, session.left))
+    }
+
     /// What an operator or logic is told of a session.
-    pub(super) fn info(&self, now: Now, place: u32) -> Option<SessionInfo> {
+    pub(crate) fn info(&self, now: Now, place: u32) -> Option<SessionInfo> {
         let session = self.sessions.get(place)?;
         Some(SessionInfo {
             session: self.name(session.number).to_string(),

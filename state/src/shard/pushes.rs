@@ -9,7 +9,7 @@ use proto::packet::{Codec, prefix, shared};
 use proto::time::Now;
 
 use super::speech::check_size;
-use super::{Shard, tick};
+use super::{Note, Shard, tick};
 use crate::Output;
 use crate::inflight::{Kept, Moment, Payload};
 use crate::journal::{self, Record};
@@ -34,6 +34,7 @@ struct Hit {
     json: bool,
     place: u32,
     conn: ConnId,
+    push_seq: u64,
     prefix_at: u32,
     prefix_bytes: u8,
 }
@@ -78,6 +79,11 @@ impl Shard {
             }
         }
         self.counts.pushed += scratch.hits.len() as u64;
+        if self.traced.is_some() {
+            for hit in &scratch.hits {
+                self.note(hit.place, Note::Pushed(hit.push_seq, payload.len()), out);
+            }
+        }
         if !matches!(push.class, PushClass::Mergeable(_)) {
             for hit in &scratch.hits {
                 self.await_ack(now, hit.place);
@@ -140,6 +146,7 @@ impl Shard {
                     json: session.codec == Codec::Json,
                     place,
                     conn: session.conn,
+                    push_seq,
                     prefix_at: prefix_at as u32,
                     prefix_bytes: (scratch.prefixes.len() - prefix_at) as u8,
                 });

@@ -4,7 +4,7 @@ use proto::backend::{FromLogic, FromState, to_logic};
 use proto::packet::{RefusedCode, peek_refused};
 use proto::time::Now;
 
-use super::{Logic, Shard};
+use super::{Logic, Note, Shard};
 use crate::calls::Asker;
 use crate::journal::Record;
 use crate::{Event, Fault, Output};
@@ -53,7 +53,7 @@ impl Shard {
                 Ok(())
             }
             (Logic::Ready, Ok(FromLogic::PresenceTaken)) => Err(Fault::Answer),
-            (Logic::Ready, Ok(FromLogic::RevocationKept { .. })) => Err(Fault::Answer),
+            (Logic::Ready, Ok(FromLogic::RevocationKept { call })) => self.revocation_kept(call),
         };
         if let Err(fault) = result {
             self.counts.faults += 1;
@@ -73,7 +73,9 @@ impl Shard {
         match self.calls.asker(call) {
             Some(Asker::Login { .. }) if last_client_id > CLIENT_ID_MAX => return Err(Fault::Answer),
             Some(Asker::Login { waiting }) => self.attached(now, waiting, last_client_id, out),
-            Some(Asker::Command { .. } | Asker::Aside { .. }) => return Err(Fault::Answer),
+            Some(Asker::Command { .. } | Asker::Aside { .. } | Asker::Revocation) => {
+                return Err(Fault::Answer);
+            }
             None => self.counts.late_replies += 1,
         }
         Ok(())
@@ -83,7 +85,7 @@ impl Shard {
         let (place, client_id) = match self.calls.asker(call) {
             Some(Asker::Command { session, client_id }) => (session, Some(client_id)),
             Some(Asker::Aside { session }) => (session, None),
-            Some(Asker::Login { .. }) => return Err(Fault::Answer),
+            Some(Asker::Login { .. } | Asker::Revocation) => return Err(Fault::Answer),
             None => {
                 self.counts.late_replies += 1;
                 return Ok(());
@@ -104,6 +106,7 @@ impl Shard {
         }
         self.counts.replies += 1;
         let line = session.line();
+        self.note(place, Note::Answered(packet.len()), out);
         self.pass_on(line, packet, out);
         self.send_held(place, out);
         Ok(())

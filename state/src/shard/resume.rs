@@ -13,7 +13,7 @@ use proto::packet::{Refused, RefusedCode, Resume, ResumeOk, Secret, ServerBody, 
 use proto::time::Now;
 
 use super::speech::Line;
-use super::{Shard, tick};
+use super::{Note, Shard, tick};
 use crate::event::NoResume;
 use crate::journal::Record;
 use crate::reactors::Held;
@@ -107,6 +107,7 @@ impl Shard {
         self.heartbeats.arm(place, now.after(self.settings.heartbeat_deadline));
         self.counts.resumed += 1;
         self.counts.resumed_with_gap += u64::from(gap);
+        self.note(place, Note::On(conn), out);
         out.event(Event::SessionResumed { session: self.name(number), conn, peer, gap });
         let secret = self.sessions.get(place).map(|session| self.secret(session, secret));
         let verdict = if gap { Verdict::Gap } else { Verdict::Complete };

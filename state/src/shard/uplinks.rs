@@ -12,7 +12,7 @@ use proto::packet::{
 use proto::time::Now;
 
 use super::speech::unavailable;
-use super::{Logic, Shard};
+use super::{Logic, Note, Shard};
 use crate::Output;
 use crate::calls::Asker;
 use crate::session::Session;
@@ -36,6 +36,7 @@ impl Shard {
             Ok(peek) => peek,
             Err(error) => return self.bad(place, &error, out),
         };
+        self.note(place, Note::Sent(peek.kind, peek.client_id, packet.len()), out);
         match peek.kind {
             ClientKind::Submit | ClientKind::CreateGroup => self.command(place, peek.client_id, packet, out),
             ClientKind::Ack => self.ack(now, place, peek, out),
@@ -169,6 +170,7 @@ impl Shard {
         };
         if self.acknowledged(now, place, push_seq, out) {
             self.counts.acks += 1;
+            self.note(place, Note::Acknowledged(push_seq), out);
         } else {
             let refused = Refused::new(RefusedCode::Invalid, "ack.push_seq", "has never been sent");
             self.refuse_in(place, 0, refused, out);

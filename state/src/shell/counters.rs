@@ -1,6 +1,8 @@
 //! The state server's metrics. Owns their names; what they count is the machine's.
 
 use proto::close::CloseReason;
+use proto::time::Now;
+use reactor::histogram::{Amounts, Times};
 use reactor::newcomers::{Newcomers, TurnedAway};
 
 use crate::{Counts, REFUSED_LABELS, Shard};
@@ -30,8 +32,16 @@ reactor::counters! {
         gauge logic_queue_bytes = "holdfast_state_logic_queue_bytes";
         /// Links to logic that were given up because it did not prove to know the secret, or did not believe us.
         counter logic_unproved = "holdfast_state_logic_links_unproved";
+        /// Shards that are stopping.
+        gauge stopping = "holdfast_state_stopping_shards";
         /// Turns of the event loop.
         counter turns = "holdfast_state_turns";
+        /// How long a turn of a shard took, from waking to its end.
+        histogram turn_time: Times = "holdfast_state_turn_seconds";
+        /// Links that had something in a turn.
+        histogram turn_events: Amounts = "holdfast_state_turn_events";
+        /// How late timers were looked at, when they were due.
+        histogram wheel_lag: Times = "holdfast_state_wheel_lag_seconds";
         /// Links that were dropped because their gateway did not read.
         counter links_overrun = "holdfast_state_gateway_links_overrun";
         /// Sessions that were opened.
@@ -126,6 +136,20 @@ impl DoorCounters {
 }
 
 impl Counters {
+    /// Takes a turn into the histograms.
+    pub(super) fn turn(&self, micros: u64, events: usize) {
+        self.turns.add(1);
+        self.turn_time.observe(micros);
+        self.turn_events.observe(events as u64);
+    }
+
+    /// Takes note of how late it is, if something is due.
+    pub(super) fn lag(&self, now: Now, deadline_ms: Option<u64>) {
+        if let Some(late_ms) = deadline_ms.and_then(|deadline| now.mono_ms.checked_sub(deadline)) {
+            self.wheel_lag.observe(late_ms * 1000);
+        }
+    }
+
     /// Makes the machine's numbers visible. Called once a turn by the thread that owns both.
     pub(super) fn publish(&self, machine: &Shard) {
         self.sessions.set(machine.sessions() as u64);

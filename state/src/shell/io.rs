@@ -77,6 +77,9 @@ impl Output for Io {
                 tracing::warn!(link = link.0, %fault, "gateway link dropped");
             }
             Event::Fault { link: None, fault } => tracing::error!(%fault, "logic link dropped"),
+            Event::Traced { session, uid, device, note } => {
+                tracing::info!(target: "holdfast::trace", %session, uid, device, "{note}");
+            }
             Event::BadPacket(error) => {
                 tracing::error!(%error, "logic sent a packet that cannot be passed on");
             }

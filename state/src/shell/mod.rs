@@ -4,10 +4,12 @@
 #![allow(clippy::disallowed_methods, reason = "the shell does the I/O")]
 
 mod admin;
+mod ask;
 mod counters;
 mod door;
 mod io;
 pub(crate) mod keys;
+mod operator;
 mod worker;
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -24,6 +26,7 @@ use reactor::wake::Mailbox;
 
 use crate::token::Keys;
 use crate::{Config, Settings};
+use ask::{Asker, Question};
 use counters::{Counters, DoorCounters};
 use door::Door;
 use worker::{Told, Worker};
@@ -72,12 +75,11 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         shards.push((mailbox, thread));
     }
     let door_counters = Arc::new(DoorCounters::default());
-    let mailboxes = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
     let (door, mailbox) =
-        Door::new(&config.listen, keyring.clone(), clock, mailboxes, Arc::clone(&door_counters))?;
+        Door::new(&config.listen, keyring.clone(), clock, told(&shards), Arc::clone(&door_counters))?;
     let listen = door.address()?;
     let thread = thread::Builder::new().name("door".into()).spawn(move || door.run())?;
-    let admin = Admin::start(config.admin, admin::pages(blocks, door_counters))?;
+    let admin = Admin::start(config.admin, admin::pages(blocks, door_counters, Asker::new(told(&shards))))?;
     Ok(Running { listen, admin, keyring, door: (mailbox, thread), shards })
 }
 
@@ -92,16 +94,32 @@ impl Running {
         vec![("listen", self.listen.clone()), ("admin", self.admin.address().into())]
     }
 
-    /// Takes on what may be changed while it runs: the secrets that links are proved with. Links that are up stay.
+    /// Tells whether every shard turns; to be asked on any thread but theirs.
+    pub fn pulse(&self) -> impl Fn() -> bool + Send + 'static {
+        let asker = Asker::new(told(&self.shards));
+        move || asker.all(&Question::Pulse).is_empty()
+    }
+
+    /// Has all shards take on what may be changed while they run: the settings that are marked `@live`. No session ends by it.
     pub fn reload(&self, config: &Config) {
         match secrets(config) {
             Ok(secrets) => self.keyring.replace(secrets),
             // They were in order when the settings were checked, a moment ago.
             Err(error) => tracing::error!(%error, "the secrets of links stay as they were"),
         }
+        let (keys, unusable) = keys::load(&config.token_keys);
+        if !unusable.is_empty() {
+            // They were in order when the settings were checked, a moment ago.
+            return tracing::error!(?unusable, "the settings stay as they were: keys cannot be used");
+        }
+        let keys = Keys::new(&config.token_audience, keys);
+        let settings = Arc::new(Settings { keys, ..config.settings() });
+        for (mailbox, _) in &self.shards {
+            drop(mailbox.send_blocking(Told::Reload(Arc::clone(&settings))));
+        }
     }
 
-    /// Ends all links and the threads. Gateways hold the clients' connections until a state server is there again.
+    /// Lets no gateway in any more, gives logic a moment to answer what it was asked, sends what waits, and ends the threads. Gateways hold the clients' connections until a state server is there again.
     pub fn stop(self) -> std_io::Result<()> {
         let (mailbox, door) = self.door;
         // A thread that is gone needs no telling; how it went is told by joining it.
@@ -115,6 +133,10 @@ impl Running {
         }
         result
     }
+}
+
+fn told(shards: &[(Mailbox<Told>, JoinHandle<std_io::Result<()>>)]) -> Vec<Mailbox<Told>> {
+    shards.iter().map(|(mailbox, _)| mailbox.clone()).collect()
 }
 
 fn join(thread: JoinHandle<std_io::Result<()>>) -> std_io::Result<()> {

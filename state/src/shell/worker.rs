@@ -21,6 +21,7 @@ use reactor::stream::Stream;
 use reactor::wake::{Mailbox, mailbox};
 use slab::Slab;
 
+use super::ask::Asked;
 use super::counters::Counters;
 use super::io::Io;
 use crate::{GatewayLink, Input, Settings, Shard};
@@ -39,6 +40,9 @@ const PLACE_BITS: u32 = 16;
 
 const _: () = assert!(GATEWAY_LINKS_MAX <= 1 << PLACE_BITS);
 
+/// How long logic has for its last answers, and gateways for taking what waits for them, when the server is stopped.
+const LEAVING: Duration = Duration::from_secs(2);
+
 /// What a shard can be told from outside.
 #[derive(Debug)]
 pub(super) enum Told {
@@ -51,7 +55,11 @@ pub(super) enum Told {
         /// Who it has proved to be, if it had to.
         proved: Option<Hello>,
     },
-    /// End.
+    /// A question of another thread's.
+    Ask(Asked),
+    /// Take on what may be changed of these.
+    Reload(Arc<Settings>),
+    /// Take nothing in any more, and end when all is answered and sent.
     Stop,
 }
 
@@ -99,9 +107,11 @@ impl Worker {
     /// Turns until told to stop.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut ready = Vec::with_capacity(EVENTS);
-        while !self.stopping {
-            self.poller.turn(self.timeout(), &mut ready)?;
-            let now = self.clock.now();
+        let mut give_up_ms = None;
+        loop {
+            self.poller.turn(self.timeout(give_up_ms), &mut ready)?;
+            let woken = self.clock.micros();
+            let now = self.clock.at(woken);
             for event in &ready {
                 match event.token.0 {
                     MAILBOX => self.obey(now),
@@ -110,25 +120,44 @@ impl Worker {
                 }
             }
             self.logic.expire(now, self.poller.registry());
+            self.counters.lag(now, self.machine.next_deadline());
             self.machine.expire(now, &mut self.io);
-            self.flush(now);
-            self.counters.turns.add(1);
+            let queued = self.flush(now);
+            self.counters.turn(self.clock.micros() - woken, ready.len());
             self.counters.logic_unproved.add(self.logic.take_unproved());
             self.counters.publish(&self.machine);
+            if self.stopping {
+                let limit = *give_up_ms.get_or_insert(now.after(LEAVING));
+                if queued == 0 && self.machine.calls() == 0 || now.mono_ms >= limit {
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
     }
 
-    fn timeout(&self) -> Option<Duration> {
-        let next = [self.machine.next_deadline(), self.logic.next_deadline()].into_iter().flatten().min()?;
+    fn timeout(&self, give_up_ms: Option<u64>) -> Option<Duration> {
+        let deadlines = [self.machine.next_deadline(), self.logic.next_deadline(), give_up_ms];
+        let next = deadlines.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.clock.now().mono_ms)))
     }
 
     fn obey(&mut self, now: Now) {
         while let Ok(told) = self.inbox.try_recv() {
             match told {
+<<<<<<< HEAD
                 Told::Stop => self.stopping = true,
                 Told::Gateway { stream, unread, proved } => self.take_over(stream, &unread, proved, now),
+=======
+                Told::Ask(asked) => asked.answer(now, &mut self.machine, &mut self.io),
+                Told::Reload(settings) => self.machine.take_on(&settings),
+                Told::Stop => {
+                    self.stopping = true;
+                    self.counters.stopping.set(1);
+                }
+                // It comes again to whoever is here next.
+                Told::Gateway { .. } if self.stopping => {}
+                Told::Gateway { stream, unread } => self.take_over(stream, &unread, now),
+>>>>>>> bc09806 (Let an operator see, end and trace sessions, and revoke tokens, on the state server)
             }
         }
     }
@@ -168,7 +197,7 @@ impl Worker {
         if event.writable {
             link.writable();
         }
-        if !event.readable && !event.hung_up {
+        if self.stopping || !event.readable && !event.hung_up {
             return;
         }
         for _ in 0..READS_PER_TURN {
@@ -263,7 +292,8 @@ impl Worker {
     }
 
     /// The turn's end: one write for each link that has something. A gateway that lets too much wait is dropped, and reconciles when it comes back.
-    fn flush(&mut self, now: Now) {
+    /// How many bytes stay behind.
+    fn flush(&mut self, now: Now) -> usize {
         let (mut queued, mut lost) = (0, Vec::new());
         for (place, link) in &mut self.gateways {
             match link.flush(&mut self.io.gateways[place]) {
@@ -281,9 +311,13 @@ impl Worker {
         self.counters.gateway_queue_bytes.set(queued as u64);
         if let Some(link) = self.logic.link() {
             match link.flush(&mut self.io.logic) {
-                Ok(bytes) => self.counters.logic_queue_bytes.set(bytes as u64),
+                Ok(bytes) => {
+                    self.counters.logic_queue_bytes.set(bytes as u64);
+                    queued += bytes;
+                }
                 Err(error) => self.lose_logic(&error, now),
             }
         }
+        queued
     }
 }
