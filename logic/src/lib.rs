@@ -20,13 +20,14 @@ mod group;
 mod machine;
 mod pull;
 mod refusal;
+mod revocations;
 pub mod shell;
 mod size;
 pub mod store;
 mod submit;
 mod tally;
 
-use proto::backend::Push;
+use proto::backend::{Order, Push, Which};
 use proto::ids::{DeviceId, Uid};
 
 pub use config::Config;
@@ -83,6 +84,17 @@ pub enum Input {
         /// A client packet in protobuf form, as it came.
         packet: Vec<u8>,
     },
+    /// An operator of a state server has revoked tokens there.
+    Revocation {
+        /// Where the answer goes.
+        link: LinkId,
+        /// To be carried back in the answer.
+        call: u64,
+        /// Whose tokens.
+        uid: Uid,
+        /// Which of them.
+        which: Which,
+    },
 }
 
 /// What the machine wants done. An output for a link that is gone is to be dropped.
@@ -105,6 +117,20 @@ pub enum Output {
         call: u64,
         /// A server packet in protobuf form.
         packet: Vec<u8>,
+    },
+    /// Answer an [`Input::Revocation`]: it is kept.
+    Kept {
+        /// The link that asked.
+        link: LinkId,
+        /// Of the question.
+        call: u64,
+    },
+    /// Have something done to the sessions of a user of a shard's.
+    Order {
+        /// The link of the shard that owns the user's slot.
+        link: LinkId,
+        /// What.
+        order: Order,
     },
     /// Tell a shard of a new message.
     Push {

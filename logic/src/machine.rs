@@ -54,7 +54,10 @@ impl<S: Store> Logic<S> {
     /// Takes one input into the open batch. What it causes comes out of [`Logic::commit`].
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::LinkUp { link, shard, shard_count } => self.shards.up(link, shard, shard_count),
+            Input::LinkUp { link, shard, shard_count } => {
+                self.shards.up(link, shard, shard_count);
+                self.attempt(|logic| logic.tell_revocations(link, shard, shard_count));
+            }
             Input::LinkDown { link } => self.shards.down(link),
             Input::Attach { link, call, from } => {
                 self.tally.attaches += 1;
@@ -63,6 +66,9 @@ impl<S: Store> Logic<S> {
                     logic.outputs.push(Output::Attached { link, call, last_client_id });
                     Ok(())
                 });
+            }
+            Input::Revocation { link, call, uid, which } => {
+                self.attempt(|logic| logic.keep_revocation((link, call), &uid, &which));
             }
             Input::Request { link, call, from, packet } => {
                 self.tally.requests += 1;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use logic::Device;
 use logic::store::memory::MemoryStore;
 use logic::store::sqlite::{Options, SqliteStore};
-use logic::store::{Conversation, Outcome, Piece, Store};
+use logic::store::{Conversation, Outcome, People as _, Piece, Store};
+use proto::backend::Which;
 use proto::ids::{ConversationId, Uid};
 use proto::limits::OUTCOMES_KEPT;
 use proto::packet::{Body, Message};
@@ -231,6 +232,38 @@ fn a_conversation_is_made_once_and_its_log_only_grows<E: Engine>() {
     assert_eq!(store.conversation(&group()).unwrap().unwrap().head, 3);
 }
 
+fn users_are_remembered<E: Engine>() {
+    let mut engine = E::new();
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|uid| uid.parse::<Uid>().unwrap());
+    let store = engine.store();
+    let revocations = |store: &mut E::Store| {
+        let mut found = Vec::new();
+        store.revocations(&mut |uid, which| found.push(format!("{uid} {which:?}"))).unwrap();
+        found.sort();
+        found
+    };
+    store.keep_revocation(&alice, &Which::IssuedBefore(7)).unwrap();
+    store.keep_revocation(&alice, &Which::IssuedBefore(5)).unwrap();
+    store.keep_revocation(&alice, &Which::Token("t".into())).unwrap();
+    store.keep_revocation(&bob, &Which::All).unwrap();
+    store.keep_seen(&alice, 20).unwrap();
+    store.keep_seen(&alice, 10).unwrap();
+    store.watch(&alice, &[bob.clone(), carol.clone()]).unwrap();
+    store.watch(&bob, std::slice::from_ref(&carol)).unwrap();
+    store.commit().unwrap();
+    store.watch(&alice, std::slice::from_ref(&bob)).unwrap();
+    store.keep_seen(&alice, 30).unwrap();
+    engine.lose_power();
+    let store = engine.store();
+    let all = format!("bob IssuedBefore({})", u32::MAX);
+    assert_eq!(revocations(store), ["alice IssuedBefore(7)", "alice Token(\"t\")", &all]);
+    assert_eq!((store.last_seen(&alice).unwrap(), store.last_seen(&bob).unwrap()), (20, 0));
+    assert_eq!(store.watchers(&carol, 9).unwrap(), [alice.clone(), bob.clone()]);
+    assert_eq!(store.watchers(&carol, 1).unwrap(), std::slice::from_ref(&alice));
+    store.watch(&alice, std::slice::from_ref(&bob)).unwrap();
+    assert_eq!(store.watchers(&carol, 9).unwrap(), [bob]);
+}
+
 macro_rules! suite {
     ($module:ident, $engine:ty) => {
         mod $module {
@@ -259,6 +292,10 @@ macro_rules! suite {
             #[test]
             fn what_is_not_committed_is_lost_by_rollback() {
                 super::what_is_not_committed_is_lost::<$engine>(|engine| engine.store().rollback().unwrap());
+            }
+            #[test]
+            fn users_are_remembered() {
+                super::users_are_remembered::<$engine>();
             }
             #[test]
             fn a_conversation_is_made_once_and_its_log_only_grows() {

@@ -47,7 +47,7 @@ fn a_second_phone_ends_the_first_and_tabs_are_many() {
 
 #[test]
 fn an_operator_lists_sessions_ends_one_or_all_and_revokes_tokens() {
-    let cluster = Cluster::start();
+    let mut cluster = Cluster::start();
     let admin = cluster.state.address("admin");
     let mut phone = online(&cluster, "alice", "phone", token_for("alice", DeviceClass::Phone, "stolen"));
     let mut laptop = online(&cluster, "alice", "laptop", token_for("alice", DeviceClass::Desktop, "good"));
@@ -79,6 +79,7 @@ fn an_operator_lists_sessions_ends_one_or_all_and_revokes_tokens() {
         "{stopped:?}"
     );
     await_metric(admin, "holdfast_state_logins_revoked_total", 1);
+    await_metric(cluster.logic.address("http"), "holdfast_logic_revocations_total", 1);
 
     laptop.say("bob", "the other token is good");
     let kicked: Value = serde_json::from_str(&ask(admin, "POST", "/sessions/kick?uid=alice")).unwrap();
@@ -89,4 +90,11 @@ fn an_operator_lists_sessions_ends_one_or_all_and_revokes_tokens() {
         other.say("bob", &format!("{uid} is not disturbed"));
         assert!(!other.was_offline());
     }
+
+    cluster.state.kill();
+    cluster.state.start_again();
+    let stolen = token_for("alice", DeviceClass::Phone, "stolen");
+    let mut again = Device::connect(cluster.address(), "alice", "phone", Way::Tcp, stolen);
+    let stopped = again.stopped();
+    assert!(matches!(&stopped, StopReason::LoginRefused(_)), "a revocation outlives the server: {stopped:?}");
 }

@@ -1,21 +1,27 @@
-//! docs/runbook.md has a row for each metric of the gateway and each close reason, and none for what does not exist.
+//! docs/runbook.md has a row for each metric of each server and each close reason, and none for what does not exist.
 
 use std::collections::BTreeSet;
 
 use proto::close::CloseReason;
 
-use crate::holdfast::Holdfast;
+use crate::cluster::Cluster;
 use crate::metrics::ask;
 
 const RUNBOOK: &str = include_str!("../../docs/runbook.md");
 
 #[test]
 fn every_metric_and_every_close_reason_has_its_row() {
-    let gateway = Holdfast::start(&["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-    let page = ask(gateway.address(&["admin"]), "GET", "/metrics");
-    let metrics: BTreeSet<_> =
-        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    assert_eq!(rows("## Metrics of the gateway"), metrics);
+    let cluster = Cluster::start();
+    for (server, admin, section) in [
+        (&cluster.gateway, "admin", "## Metrics of the gateway"),
+        (&cluster.state, "admin", "## Metrics of the state server"),
+        (&cluster.logic, "http", "## Metrics of the logic server"),
+    ] {
+        let page = ask(server.address(admin), "GET", "/metrics");
+        let metrics: BTreeSet<_> =
+            page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        assert_eq!(rows(section), metrics);
+    }
     assert_eq!(rows("## Why connections end"), CloseReason::LABELS.iter().copied().collect());
 }
 

@@ -217,6 +217,9 @@ impl World {
                 FromState::Request { call, uid, device, packet } => {
                     logic::Input::Request { link, call, from: Device { uid, device }, packet }
                 }
+                FromState::Revocation { call, uid, which } => {
+                    logic::Input::Revocation { link, call, uid, which }
+                }
                 other => unreachable!("nobody has asked for {other:?}"),
             };
             self.logic.handle(self.now, input);
@@ -234,6 +237,8 @@ impl World {
                     (link, FromLogic::Attached { call, last_client_id })
                 }
                 logic::Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
+                logic::Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
+                logic::Output::Order { link, order } => (link, FromLogic::Order(order)),
                 logic::Output::Push { link, push } => (link, FromLogic::Push(push)),
             };
             if link == self.logic_link {

@@ -57,6 +57,8 @@ reactor::counters! {
         counter push_targets = "holdfast_logic_push_targets";
         /// Users that were not told because their shard had no link.
         counter push_targets_dropped = "holdfast_logic_push_targets_dropped";
+        /// Revocations that were kept.
+        counter revocations = "holdfast_logic_revocations";
         /// Requests whose batch failed.
         counter rolled_back = "holdfast_logic_requests_rolled_back";
         /// Refusals, by code.
@@ -107,6 +109,7 @@ impl WriterCounters {
             pushes,
             push_targets,
             push_targets_dropped,
+            revocations,
             rolled_back,
             refused: _,
         } = tally;
@@ -118,6 +121,7 @@ impl WriterCounters {
         self.pushes.set(*pushes);
         self.push_targets.set(*push_targets);
         self.push_targets_dropped.set(*push_targets_dropped);
+        self.revocations.set(*revocations);
         self.rolled_back.set(*rolled_back);
         for (cell, (_, count)) in self.refused.iter().zip(tally.refusals()) {
             cell.set(count);

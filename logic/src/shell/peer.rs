@@ -87,9 +87,12 @@ impl Peer {
                 (true, FromState::Request { call, uid, device, packet }) => {
                     Input::Request { link, call, from: Device { uid, device }, packet }
                 }
-                (true, FromState::Report(_) | FromState::Presence(_) | FromState::Revocation { .. }) => {
-                    return Err(Breach::Unasked);
+                (true, FromState::Revocation { call, uid, which }) => {
+                    Input::Revocation { link, call, uid, which }
                 }
+                // Nobody waits for what came of a revocation.
+                (true, FromState::Report(_)) => continue,
+                (true, FromState::Presence(_)) => return Err(Breach::Unasked),
             });
         }
         Ok(())
@@ -103,6 +106,8 @@ pub(super) fn frame(output: Output) -> (LinkId, FromLogic) {
             (link, FromLogic::Attached { call, last_client_id })
         }
         Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
+        Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
+        Output::Order { link, order } => (link, FromLogic::Order(order)),
         Output::Push { link, push } => (link, FromLogic::Push(push)),
     }
 }

@@ -1,6 +1,8 @@
 //! A store in memory, for tests and simulation. Owns a faithful model of losing what was not committed, and faults on demand; keeps nothing
 //! over the life of the process.
 
+mod people;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,12 +13,14 @@ use proto::packet::Message;
 
 use super::{Conversation, Outcome, Piece, Store, StoreError, Take};
 use crate::Device;
+use people::Users;
 
 /// See the module's page.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     conversations: HashMap<ConversationId, Log>,
     devices: HashMap<Device, BTreeMap<u64, Outcome>>,
+    users: Users,
     /// How to take back what is not committed, oldest first.
     undo: Vec<Undo>,
     fault: Option<(u32, StoreError)>,
@@ -34,6 +38,8 @@ enum Undo {
     Append(ConversationId, u64),
     Keep(Device, u64),
     Forget(Device, u64, Outcome),
+    /// They were like this before.
+    Users(Box<Users>),
 }
 
 impl MemoryStore {
@@ -55,6 +61,7 @@ impl MemoryStore {
                         outcomes.remove(&client_id);
                     }
                 }
+                Undo::Users(users) => self.users = *users,
                 Undo::Forget(device, client_id, outcome) => {
                     self.devices.entry(device).or_default().insert(client_id, outcome);
                 }

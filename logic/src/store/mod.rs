@@ -2,6 +2,7 @@
 //! [`memory`] (tests and simulation) and [`sqlite`] (the default of a server). What the records mean is the machine's business.
 
 pub mod memory;
+pub mod people;
 pub mod sqlite;
 
 use std::fmt;
@@ -12,12 +13,13 @@ use proto::ids::{ConversationId, Uid};
 use proto::packet::Message;
 
 use crate::Device;
+pub use people::People;
 
 /// A store with one writer and one transaction at a time.
 ///
 /// The transaction needs no beginning: everything since the last [`Store::commit`] or [`Store::rollback`] is in it, and reads see it. A crash
 /// is a rollback that nobody asked for. After a call has failed, only [`Store::rollback`] may follow.
-pub trait Store {
+pub trait Store: People {
     /// The highest client_id that has an outcome; 0 if there is none.
     fn last_client_id(&mut self, device: &Device) -> Result<u64, StoreError>;
 

@@ -6,6 +6,7 @@
 
 mod cache;
 mod open;
+mod people;
 mod schema;
 
 use std::fs::File;

@@ -5,7 +5,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x484F_4C44;
 
 /// What turns a store of version n into one of version n + 1; an empty file is version 0.
-pub(super) const MIGRATIONS: [&str; 1] = [V1];
+pub(super) const MIGRATIONS: [&str; 2] = [V1, V2];
 
 /// * Rows that are written with each message refer to others by integers. References are not enforced: a look-up for each would cost more
 ///   than it could find, since all of them are made by this crate.
@@ -45,6 +45,40 @@ const V1: &str = "
         PRIMARY KEY (device, client_id)
     ) STRICT, WITHOUT ROWID;
 ";
+
+/// * A revocation without a token is of all that were issued before a second since the Unix epoch.
+/// * `watches` leads from a user to who wants to know whether they are online; its index the other way.
+const V2: &str = "
+    CREATE TABLE revocations (
+        uid TEXT NOT NULL,
+        token TEXT NOT NULL,
+        before_s INTEGER NOT NULL,
+        PRIMARY KEY (uid, token)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE seen (
+        uid TEXT NOT NULL PRIMARY KEY,
+        at_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE watches (
+        watched TEXT NOT NULL,
+        watcher TEXT NOT NULL,
+        PRIMARY KEY (watched, watcher)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX watches_of ON watches (watcher);
+";
+
+pub(super) const KEEP_REVOCATION: &str = "
+    INSERT INTO revocations (uid, token, before_s) VALUES (?1, ?2, ?3)
+    ON CONFLICT (uid, token) DO UPDATE SET before_s = max(before_s, excluded.before_s)";
+pub(super) const READ_REVOCATIONS: &str = "SELECT uid, token, before_s FROM revocations";
+pub(super) const KEEP_SEEN: &str = "
+    INSERT INTO seen (uid, at_ms) VALUES (?1, ?2)
+    ON CONFLICT (uid) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)";
+pub(super) const FIND_SEEN: &str = "SELECT at_ms FROM seen WHERE uid = ?1";
+pub(super) const FORGET_WATCHES: &str = "DELETE FROM watches WHERE watcher = ?1";
+pub(super) const ADD_WATCH: &str = "INSERT OR IGNORE INTO watches (watched, watcher) VALUES (?1, ?2)";
+pub(super) const FIND_WATCHERS: &str =
+    "SELECT watcher FROM watches WHERE watched = ?1 ORDER BY watcher LIMIT ?2";
 
 pub(super) const FIND_DEVICE: &str = "
     SELECT id, ifnull((SELECT max(client_id) FROM outcomes WHERE outcomes.device = devices.id), 0)

@@ -44,7 +44,7 @@ fn a_newer_schema_and_a_foreign_file_are_refused_and_left_alone() {
     let newer = folder.path().join("newer.db");
     open(&newer).connection.pragma_update(None, "user_version", 99).unwrap();
     let error = SqliteStore::open(&newer, OPTIONS).unwrap_err();
-    assert!(error.to_string().ends_with("written by a newer Holdfast (schema 99; this one knows up to 1)"));
+    assert!(error.to_string().ends_with("written by a newer Holdfast (schema 99; this one knows up to 2)"));
 
     let foreign = folder.path().join("foreign.db");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
