@@ -144,10 +144,6 @@ impl Worker {
     fn obey(&mut self, now: Now) {
         while let Ok(told) = self.inbox.try_recv() {
             match told {
-<<<<<<< HEAD
-                Told::Stop => self.stopping = true,
-                Told::Gateway { stream, unread, proved } => self.take_over(stream, &unread, proved, now),
-=======
                 Told::Ask(asked) => asked.answer(now, &mut self.machine, &mut self.io),
                 Told::Reload(settings) => self.machine.take_on(&settings),
                 Told::Stop => {
@@ -156,8 +152,7 @@ impl Worker {
                 }
                 // It comes again to whoever is here next.
                 Told::Gateway { .. } if self.stopping => {}
-                Told::Gateway { stream, unread } => self.take_over(stream, &unread, now),
->>>>>>> bc09806 (Let an operator see, end and trace sessions, and revoke tokens, on the state server)
+                Told::Gateway { stream, unread, proved } => self.take_over(stream, &unread, proved, now),
             }
         }
     }
