@@ -2,6 +2,7 @@
 //! [`Worker`]'s, and how a report looks is told in `report`.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::checks::{self, Layout, System};
 use crate::crowd::{Books, Span};
 use crate::dial::{self, Dialer};
-use crate::plan::{Plan, Share};
+use crate::plan::{Occasion, Plan, Share};
 use crate::report::{Ended, Memory, PartReport, Report, Tool};
 use crate::series::{Series, Snapshot};
 use crate::worker::{Done, News, Order, Post, Seat, Worker};
@@ -87,8 +88,9 @@ impl<'a> Run<'a> {
         let (epoch, began) = (Instant::now(), SystemTime::now());
         let memory = Memory::before(plan);
         let (tell, news) = mpsc::channel();
+        let occasion = Occasion { run: RandomState::new().hash_one(began), unix_ms: unix_ms(began) };
         let workers = (0..layout.workers)
-            .map(|number| hire(plan, peer, layout, number, (epoch, tell.clone())))
+            .map(|number| hire(plan, (peer, layout), number, occasion, (epoch, tell.clone())))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             plan,
@@ -226,7 +228,7 @@ impl<'a> Run<'a> {
         let busiest = self.busy.iter().max().copied().unwrap_or(0);
         Report {
             target: self.plan.target.to_string(),
-            started_unix_ms: self.began.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            started_unix_ms: unix_ms(self.began),
             ended,
             clients: self.plan.clients(),
             connected: self.peak_ready,
@@ -241,25 +243,31 @@ impl<'a> Run<'a> {
     }
 }
 
+fn unix_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
 /// Starts a thread with its share of every part.
 fn hire(
     plan: &Plan,
-    peer: SocketAddr,
-    layout: Layout,
+    (peer, layout): (SocketAddr, Layout),
     number: u32,
+    occasion: Occasion,
     (epoch, news): (Instant, Sender<News>),
 ) -> Result<Hand, StartError> {
     let share = |clients, together| Share::of(clients, together, number, layout.workers);
-    let seats = plan.parts.iter().map(|part| {
-        let share = share(part.clients, part.task.together());
-        Seat { crowd: part.task.crowd(plan, share), clients: share.count }
+    let seats = plan.parts.iter().enumerate().map(|(place, part)| {
+        let mut share = share(part.clients, part.task.together());
+        share.first += plan.first_user(place);
+        Ok(Seat { crowd: part.task.crowd(plan, share, occasion)?, clients: share.count })
     });
+    let seats = seats.collect::<Result<_, _>>().map_err(StartError::Usage)?;
     let sources =
         if layout.loopback_sources { vec![dial::loopback_source(number)] } else { plan.sources.clone() };
     let (orders, obeyed) = mpsc::channel();
     let ready = Arc::new(AtomicU32::new(0));
     let post = Post {
-        seats: seats.collect(),
+        seats,
         dialer: Dialer::new(peer, sources),
         ramp: plan.ramp / f64::from(layout.workers),
         open_patience: plan.open_patience,

@@ -87,6 +87,8 @@ named! {
         Ack = "ack",
         /// From the moment a message is due to its arrival at a receiver.
         Delivery = "delivery",
+        /// From the moment a message is due to all groups to its last arrival on a thread; the longest is the time until everybody had it.
+        Round = "round",
         /// From a heartbeat to its answer.
         Heartbeat = "heartbeat",
         /// From a cut to the moment the session goes on.

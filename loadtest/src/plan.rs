@@ -4,9 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use client::wire::Address;
+use client::wire::{Address, Transport};
+use proto::limits::{BODY_BYTES_MAX, CLIENT_COMMANDS_MAX, GROUP_MEMBERS_MAX};
+use proto::packet::Codec;
+use proto::ws::Subprotocol;
 
-use crate::crowd::{Crowd, Pace, Plain, Speech};
+use crate::crowd::{
+    Crowd, Gathering, Groups, Pace, Plain, STAMP_BYTES, Sitters, Speech, Talk, Talkers, Trouble,
+};
+use crate::identity::Identity;
 use crate::ledger::Timing;
 use crate::process::Pid;
 
@@ -34,6 +40,8 @@ pub struct Plan {
     pub lengths: bool,
     /// What WebSocket subprotocol is asked for, if any.
     pub subprotocol: Option<String>,
+    /// Who the clients of Holdfast are; needed where they log in.
+    pub identity: Option<Identity>,
     /// Addresses that connections come from, in turn; none: the kernel's choice, or of the loopback interface one for each thread.
     pub sources: Vec<IpAddr>,
     /// Threads; none: as many as open files ask for.
@@ -80,6 +88,69 @@ pub enum Task {
         /// As with [`Task::Idle`].
         heartbeat: Option<Duration>,
     },
+    /// Users of Holdfast log in and sit there, alone or in groups that are told something.
+    Sit {
+        /// Their groups.
+        groups: Option<GroupPlan>,
+    },
+    /// Pairs of SDK clients: one says, the other hears. Two clients each.
+    Chat {
+        /// Bytes of a message.
+        bytes: usize,
+        /// When messages are sent.
+        load: Load,
+        /// The form of packets over WebSocket.
+        codec: Codec,
+        /// What is done to the server meanwhile.
+        hardship: Option<Hardship>,
+    },
+}
+
+/// Groups, in which one says and all others hear.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupPlan {
+    /// How many are in each.
+    pub size: u32,
+    /// Bytes of a message.
+    pub bytes: usize,
+    /// When messages are sent.
+    pub calls: Calls,
+}
+
+/// When groups are told something.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// All groups at the same moment, every so often.
+    Together(Duration),
+    /// One after the other, so many a second.
+    InTurn(f64),
+}
+
+/// What clients do to a server on purpose.
+#[derive(Clone, Copy, Debug)]
+pub enum Hardship {
+    /// Every so often this share (0 to 1) of all connections is cut at once; the clients come back and take their sessions up.
+    Storm {
+        /// Between one cut and the next; the first comes after half of that.
+        every: Duration,
+        /// Of the connections.
+        share: f64,
+    },
+    /// Every so often those who hear do not read for a while.
+    Slow {
+        /// Between one stall's beginning and the next; the first comes after half of that.
+        every: Duration,
+        /// How long.
+        stall: Duration,
+    },
+}
+
+/// What tells a run from others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occasion {
+    pub(crate) run: u64,
+    /// Unix time in milliseconds when it began.
+    pub(crate) unix_ms: u64,
 }
 
 /// When messages are sent.
@@ -115,10 +186,26 @@ impl Plan {
         within("ramp", self.ramp, 0.001, RATE_MAX)?;
         within("duration in seconds", self.duration.as_secs_f64(), 0.001, DURATION_MAX.as_secs_f64())?;
         within("workers", f64::from(self.workers.unwrap_or(1)), 1.0, f64::from(WORKERS_MAX))?;
+        if let Some(identity) = &self.identity {
+            // The longest name is the last one's: all others are good if it is.
+            identity
+                .uid(self.clients().into())
+                .map_err(|error| format!("the prefix makes a uid that {error}"))?;
+        }
         self.parts.iter().try_for_each(|part| {
-            part.task.check(self).map_err(|why| format!("{}: {why}", part.name))?;
+            part.task.check(self, part.clients).map_err(|why| format!("{}: {why}", part.name))?;
             if part.clients == 0 { Err(format!("{}: has no connections", part.name)) } else { Ok(()) }
         })
+    }
+
+    /// The number of a part's first user.
+    pub(crate) fn first_user(&self, part: usize) -> u64 {
+        self.parts[..part].iter().map(|part| u64::from(part.clients)).sum()
+    }
+
+    /// Who its clients are.
+    fn identity(&self) -> Result<&Identity, String> {
+        self.identity.as_ref().ok_or_else(|| "its clients have no names to log in with".into())
     }
 
     fn speech(&self) -> Speech {
@@ -127,58 +214,139 @@ impl Plan {
 }
 
 impl Task {
-    fn check(&self, plan: &Plan) -> Result<(), String> {
+    fn check(&self, plan: &Plan, clients: u32) -> Result<(), String> {
         match self {
             Self::Idle { heartbeat } => check_heartbeat(*heartbeat),
             Self::Echo { bytes, load, heartbeat } => {
                 check_heartbeat(*heartbeat)?;
                 let max = if plan.lengths { proto::limits::PACKET_BYTES_MAX } else { ECHO_BYTES_MAX };
                 within("bytes of a message", *bytes as f64, ECHO_BYTES_MIN as f64, max as f64)?;
-                match load {
-                    Load::Open { rate, unanswered_max } => {
-                        within("rate", *rate, 0.001, RATE_MAX)?;
-                        let (unanswered, most) = (f64::from(*unanswered_max), f64::from(UNANSWERED_MAX));
-                        within("messages unanswered", unanswered, 1.0, most)
+                load.check(UNANSWERED_MAX)
+            }
+            Self::Sit { groups: None } => plan.identity().map(drop),
+            Self::Sit { groups: Some(GroupPlan { size, bytes, calls }) } => {
+                within("clients of a group", f64::from(*size), 2.0, GROUP_MEMBERS_MAX as f64)?;
+                check_body(*bytes)?;
+                if !clients.is_multiple_of(*size) {
+                    return Err(format!("{clients} clients are no whole number of groups of {size}"));
+                }
+                plan.identity()?;
+                match calls {
+                    Calls::Together(every) => check_every(*every),
+                    Calls::InTurn(rate) => within("rate", *rate, 0.001, RATE_MAX),
+                }
+            }
+            Self::Chat { bytes, load, hardship, .. } => {
+                check_body(*bytes)?;
+                if !clients.is_multiple_of(2) {
+                    return Err(format!("{clients} clients are no whole number of pairs"));
+                }
+                plan.identity()?;
+                load.check(CLIENT_COMMANDS_MAX as u32)?;
+                match hardship {
+                    None => Ok(()),
+                    Some(Hardship::Storm { every, share }) => {
+                        within("share", *share, 0.0, 1.0)?;
+                        check_every(*every)
                     }
-                    Load::Closed { in_flight } => {
-                        within("messages in flight", f64::from(*in_flight), 1.0, f64::from(UNANSWERED_MAX))
+                    Some(Hardship::Slow { every, stall }) => {
+                        check_every(*every)?;
+                        within("stall in seconds", stall.as_secs_f64(), 0.001, every.as_secs_f64())
                     }
                 }
             }
         }
     }
 
+    /// Whether its clients are users who log in.
+    pub fn logs_in(&self) -> bool {
+        matches!(self, Self::Sit { .. } | Self::Chat { .. })
+    }
+
     /// The times that matter most.
     pub fn main_timing(&self) -> Timing {
         match self {
-            Self::Idle { .. } => Timing::Connect,
+            Self::Idle { .. } | Self::Sit { groups: None } => Timing::Connect,
             Self::Echo { .. } => Timing::Echo,
+            Self::Sit { groups: Some(_) } | Self::Chat { .. } => Timing::Delivery,
         }
     }
 
     /// Clients that belong on one thread.
     pub(crate) fn together(&self) -> u32 {
         match self {
-            Self::Idle { .. } | Self::Echo { .. } => 1,
+            Self::Idle { .. } | Self::Echo { .. } | Self::Sit { groups: None } => 1,
+            Self::Sit { groups: Some(groups) } => groups.size,
+            Self::Chat { .. } => 2,
         }
     }
 
-    /// What this task's clients do on thread `thread` of `threads`.
-    pub(crate) fn crowd(&self, plan: &Plan, share: Share) -> Box<dyn Crowd> {
+    /// What this task's clients do, those of one thread.
+    ///
+    /// # Errors
+    /// What [`Plan::check`] tells, too.
+    pub(crate) fn crowd(
+        &self,
+        plan: &Plan,
+        share: Share,
+        occasion: Occasion,
+    ) -> Result<Box<dyn Crowd>, String> {
         let Share { first, count, thread, threads } = share;
-        match *self {
-            Self::Idle { heartbeat } => {
-                Box::new(Plain::new(plan.speech(), Pace::Idle, heartbeat, 0).with_clients(first, count))
+        let plain = |pace, heartbeat, bytes| {
+            Box::new(Plain::new(plan.speech(), pace, heartbeat, bytes).with_clients(first, count))
+        };
+        Ok(match *self {
+            Self::Idle { heartbeat } => plain(Pace::Idle, heartbeat, 0),
+            Self::Echo { bytes, load: Load::Closed { in_flight }, heartbeat } => {
+                plain(Pace::Closed { in_flight }, heartbeat, bytes)
             }
-            Self::Echo { bytes, load, heartbeat } => {
-                let pace = match load {
-                    Load::Open { rate, unanswered_max } => {
-                        Pace::Open { rate, thread, threads, unanswered_max }
+            Self::Echo { bytes, load: Load::Open { rate, unanswered_max }, heartbeat } => {
+                plain(Pace::Open { rate, thread, threads, unanswered_max }, heartbeat, bytes)
+            }
+            Self::Sit { groups } => {
+                let speech = Speech::of(&plan.target, true, Some(Subprotocol::Proto.name()));
+                let sitters = Sitters::new(speech, plan.identity()?.clone(), occasion.run, share);
+                Box::new(match groups {
+                    None => sitters,
+                    Some(GroupPlan { size, bytes, calls }) => {
+                        let gathering = match calls {
+                            Calls::Together(every) => Gathering::Together { every },
+                            Calls::InTurn(rate) => Gathering::InTurn { rate },
+                        };
+                        sitters.in_groups(Groups::new(size, bytes, gathering, share, occasion.run))
                     }
-                    Load::Closed { in_flight } => Pace::Closed { in_flight },
-                };
-                Box::new(Plain::new(plan.speech(), pace, heartbeat, bytes).with_clients(first, count))
+                })
             }
+            Self::Chat { bytes, load, codec, hardship } => {
+                let websocket = plan.target.is_websocket();
+                let talk = Talk {
+                    address: plan.target.clone(),
+                    transport: if websocket { Transport::WebSocket(codec) } else { Transport::Tcp },
+                    identity: plan.identity()?.clone(),
+                    load,
+                    body_bytes: bytes,
+                    trouble: hardship.map(|hardship| match hardship {
+                        Hardship::Storm { every, share } => Trouble::Storm { every, share },
+                        Hardship::Slow { every, stall } => Trouble::Slow { every, stall },
+                    }),
+                    run: occasion.run,
+                    unix_ms: occasion.unix_ms,
+                };
+                Box::new(Talkers::new(talk, share))
+            }
+        })
+    }
+}
+
+impl Load {
+    fn check(self, unanswered_most: u32) -> Result<(), String> {
+        let most = f64::from(unanswered_most);
+        match self {
+            Self::Open { rate, unanswered_max } => {
+                within("rate", rate, 0.001, RATE_MAX)?;
+                within("messages unanswered", f64::from(unanswered_max), 1.0, most)
+            }
+            Self::Closed { in_flight } => within("messages in flight", f64::from(in_flight), 1.0, most),
         }
     }
 }
@@ -189,6 +357,25 @@ impl fmt::Display for Task {
             Self::Idle { heartbeat: None } => f.write_str("idle"),
             Self::Idle { heartbeat: Some(every) } => write!(f, "idle, a ping every {every:?}"),
             Self::Echo { bytes, load, .. } => write!(f, "echo of {bytes} bytes, {load}"),
+            Self::Sit { groups: None } => f.write_str("logged in and idle"),
+            Self::Sit { groups: Some(GroupPlan { size, bytes, calls: Calls::Together(every) }) } => {
+                write!(f, "groups of {size}, all told {bytes} bytes at once every {every:?}")
+            }
+            Self::Sit { groups: Some(GroupPlan { size, bytes, calls: Calls::InTurn(rate) }) } => {
+                write!(f, "groups of {size}, told {bytes} bytes in turn, {rate} messages a second")
+            }
+            Self::Chat { bytes, load, hardship, .. } => {
+                write!(f, "pairs that chat {bytes} bytes, {load}")?;
+                match hardship {
+                    None => Ok(()),
+                    Some(Hardship::Storm { every, share }) => {
+                        write!(f, "; {} % of all connections cut every {every:?}", share * 100.0)
+                    }
+                    Some(Hardship::Slow { every, stall }) => {
+                        write!(f, "; those who hear do not read for {stall:?} of every {every:?}")
+                    }
+                }
+            }
         }
     }
 }
@@ -229,6 +416,14 @@ impl Share {
 fn check_heartbeat(heartbeat: Option<Duration>) -> Result<(), String> {
     let Some(every) = heartbeat else { return Ok(()) };
     within("heartbeat in seconds", every.as_secs_f64(), 0.01, DURATION_MAX.as_secs_f64())
+}
+
+fn check_every(every: Duration) -> Result<(), String> {
+    within("the time between two in seconds", every.as_secs_f64(), 0.01, DURATION_MAX.as_secs_f64())
+}
+
+fn check_body(bytes: usize) -> Result<(), String> {
+    within("bytes of a message", bytes as f64, STAMP_BYTES as f64, BODY_BYTES_MAX as f64)
 }
 
 fn within(what: &str, value: f64, least: f64, most: f64) -> Result<(), String> {

@@ -34,6 +34,7 @@ mod foreign_clients;
 mod history_survives_a_restart;
 mod links_may_be_unix_sockets;
 mod links_prove_who_they_are;
+mod load_speaks_holdfast;
 mod load_tells_the_truth_about_any_server;
 mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;

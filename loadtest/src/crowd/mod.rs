@@ -3,9 +3,13 @@
 //!
 //! Clients have numbers from 0 within their crowd; a run's crowd is spread over several threads, each with a stretch of the numbers.
 
+mod account;
 mod opening;
 mod overdue;
 mod plain;
+mod sitters;
+mod stamp;
+mod talkers;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +19,9 @@ use crate::ledger::{Count, Ledger, Timing};
 
 pub(crate) use opening::Speech;
 pub(crate) use plain::{Pace, Plain};
+pub(crate) use sitters::{Gathering, Groups, Sitters};
+pub(crate) use stamp::STAMP_BYTES;
+pub(crate) use talkers::{Talk, Talkers, Trouble};
 
 /// How long a client that has lost its connection, or got none, waits before it tries again.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);

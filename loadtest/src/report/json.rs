@@ -97,3 +97,21 @@ fn second(row: &Row) -> Value {
         "resident_bytes": row.processes.iter().map(|(_, bytes)| json!(bytes)).collect::<Value>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_knows_every_figure() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../docs/load-report.schema.json")).unwrap();
+        let ledger = &schema["$defs"]["ledger"]["properties"];
+        for count in Count::ALL {
+            assert!(ledger["counts"]["properties"].get(count.name()).is_some(), "{}", count.name());
+        }
+        for timing in Timing::ALL {
+            assert!(ledger["times"]["properties"].get(timing.name()).is_some(), "{}", timing.name());
+        }
+    }
+}
