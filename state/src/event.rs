@@ -204,6 +204,10 @@ pub enum Fault {
     OtherShard(u32),
     /// The same gateway and reactor has a newer link.
     Superseded,
+    /// The same gateway and reactor is linked by a process that began later: of two with one number that one is right.
+    Elder,
+    /// It spoke of a connection that is not its own.
+    Foreign(ConnId),
     /// There are too many links.
     TooMany,
     /// An answer does not fit its question.
@@ -218,6 +222,10 @@ impl fmt::Display for Fault {
             Self::Impostor => f.write_str("it has proved to be another than it says"),
             Self::OtherShard(shard) => write!(f, "link meant for shard {shard}"),
             Self::Superseded => f.write_str("the same gateway and reactor has connected anew"),
+            Self::Elder => {
+                f.write_str("a gateway that began later has the same id: is it set on two of them?")
+            }
+            Self::Foreign(conn) => write!(f, "it spoke of {conn}, a connection that is not its own"),
             Self::TooMany => f.write_str("too many gateway reactors"),
             Self::Answer => f.write_str("an answer that does not fit its question"),
         }

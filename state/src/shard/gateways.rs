@@ -1,4 +1,4 @@
-//! What gateway reactors say of their connections. Owns the check that a reactor speaks for its own connections and for this shard's slots; how a link begins
+//! What gateway reactors say of their connections. Owns the check that a reactor speaks for its own connections, or loses its link, and for this shard's slots; how a link begins
 //! and ends is treated in `reconcile`, logins in `logins`, a session's packets in `uplinks`.
 
 use proto::close::CloseReason;
@@ -52,10 +52,10 @@ impl Shard {
         out: &mut dyn Output,
     ) -> Result<(), Fault> {
         match frame {
-            FromGateway::Uplink { conn, packet } => self.uplink(now, reactor, conn, packet, out),
+            FromGateway::Uplink { conn, packet } => return self.uplink(now, reactor, conn, packet, out),
             FromGateway::Alive(alive) => return self.alive(now, reactor, alive),
             FromGateway::Open { conn, form, peer, packet } => {
-                if self.may_speak_for(reactor, conn, out) {
+                if self.may_speak_for(reactor, conn, out)? {
                     self.end_holder(now, reactor, conn, out);
                     let line = Line { conn, reactor, codec: form.codec };
                     let packet = decode_client(line.codec, &packet);
@@ -66,27 +66,44 @@ impl Shard {
                 Some(Held::Session(place)) => self.leave(now, place, reason, out),
                 Some(Held::Waiting(place)) => self.end_waiting(place),
                 // We have closed it, or it never had a session.
-                None => {}
+                None => return self.must_own(reactor, conn),
             },
-            FromGateway::Live { conns, last } => self.live(now, reactor, &conns, last, out),
-            FromGateway::Blocked(conn) => self.flow_of(now, reactor, conn, true, out),
-            FromGateway::Writable(conn) => self.flow_of(now, reactor, conn, false, out),
+            FromGateway::Live { conns, last } => return self.live(now, reactor, &conns, last, out),
+            FromGateway::Blocked(conn) => return self.flow_of(now, reactor, conn, true, out),
+            FromGateway::Writable(conn) => return self.flow_of(now, reactor, conn, false, out),
             FromGateway::Hello(_) => return Err(Fault::Order),
         }
         Ok(())
     }
 
-    fn flow_of(&mut self, now: Now, reactor: u32, conn: ConnId, blocked: bool, out: &mut dyn Output) {
-        if let Some(Held::Session(place)) = self.find(reactor, conn) {
-            self.flow(now, place, blocked, out);
+    fn flow_of(
+        &mut self,
+        now: Now,
+        reactor: u32,
+        conn: ConnId,
+        blocked: bool,
+        out: &mut dyn Output,
+    ) -> Result<(), Fault> {
+        match self.find(reactor, conn) {
+            Some(Held::Session(place)) => self.flow(now, place, blocked, out),
+            Some(Held::Waiting(_)) => {}
+            None => return self.must_own(reactor, conn),
         }
+        Ok(())
     }
 
-    fn uplink(&mut self, now: Now, reactor: u32, conn: ConnId, packet: &[u8], out: &mut dyn Output) {
+    fn uplink(
+        &mut self,
+        now: Now,
+        reactor: u32,
+        conn: ConnId,
+        packet: &[u8],
+        out: &mut dyn Output,
+    ) -> Result<(), Fault> {
         self.counts.uplinks += 1;
         match self.find(reactor, conn) {
             Some(Held::Session(place)) => {
-                let Some(session) = self.sessions.get_mut(place) else { return };
+                let Some(session) = self.sessions.get_mut(place) else { return Ok(()) };
                 session.alive = tick(now);
                 if session.secrets.ahead > 0 {
                     session.secrets.confirm();
@@ -99,8 +116,22 @@ impl Shard {
             }
             Some(Held::Waiting(place)) => self.waiting_packet(now, place, packet, out),
             // It was closed while this was on its way.
-            None => self.counts.stale += 1,
+            None => {
+                self.must_own(reactor, conn)?;
+                self.counts.stale += 1;
+            }
         }
+        Ok(())
+    }
+
+    /// A reactor that speaks of a connection that another one must have given its name is not to be believed in anything. What is held for a reactor is its own:
+    /// so this need be asked only of what is not.
+    fn must_own(&mut self, reactor: u32, conn: ConnId) -> Result<(), Fault> {
+        if self.reactors.get(reactor).is_none_or(|known| known.owns(conn)) {
+            return Ok(());
+        }
+        self.counts.foreign += 1;
+        Err(Fault::Foreign(conn))
     }
 
     /// One lookup and one store for each connection; the timers look at what is stored when they are due.
@@ -131,18 +162,22 @@ impl Shard {
         }
     }
 
-    /// Whether a reactor may tell of this connection here. One of its own that belongs to another shard would wait for ever: it is closed.
-    pub(super) fn may_speak_for(&mut self, reactor: u32, conn: ConnId, out: &mut dyn Output) -> bool {
-        let Some(known) = self.reactors.get(reactor) else { return false };
-        let own = known.owns(conn);
-        if own && self.is_ours(conn) {
-            return true;
+    /// Whether a connection that a reactor tells of is to be served here. One of its own that belongs to another shard would wait for ever: it is closed.
+    pub(super) fn may_speak_for(
+        &mut self,
+        reactor: u32,
+        conn: ConnId,
+        out: &mut dyn Output,
+    ) -> Result<bool, Fault> {
+        self.must_own(reactor, conn)?;
+        if self.is_ours(conn) {
+            return Ok(true);
         }
         self.counts.foreign += 1;
-        if let Some(link) = known.link.filter(|_| own) {
+        if let Some(link) = self.reactors.get(reactor).and_then(|known| known.link) {
             link::close(out.gateway(link), conn, CloseReason::Internal);
         }
-        false
+        Ok(false)
     }
 
     /// Takes note that whatever is held under the index of a connection is gone: an older one of which the end was not told.

@@ -70,7 +70,7 @@ impl Shard {
     ) -> Result<(), Fault> {
         let Some(reactor) = self.reactors.get(place) else { return Ok(()) };
         if reactor.boot_epoch > boot_epoch {
-            return Err(Fault::Superseded);
+            return Err(Fault::Elder);
         }
         let restarted = reactor.boot_epoch != boot_epoch;
         if let Some(older) = reactor.link {
@@ -91,9 +91,9 @@ impl Shard {
         conns: &[(ConnId, Form)],
         last: bool,
         out: &mut dyn Output,
-    ) {
+    ) -> Result<(), Fault> {
         for (conn, form) in conns {
-            if self.may_speak_for(reactor, *conn, out) {
+            if self.may_speak_for(reactor, *conn, out)? {
                 let line = Line { conn: *conn, reactor, codec: form.codec };
                 self.listed(now, line, out);
             }
@@ -101,6 +101,7 @@ impl Shard {
         if last {
             self.reconciled(now, reactor, out);
         }
+        Ok(())
     }
 
     fn listed(&mut self, now: Now, line: Line, out: &mut dyn Output) {

@@ -1,6 +1,10 @@
 //! Peers are not trusted.
 
+use super::pushes_reach_every_device::pushed;
 use super::*;
+
+/// The link of a reactor that is up to something.
+const OTHER: GatewayLink = GatewayLink(5);
 
 #[test]
 fn a_link_must_begin_with_an_introduction_for_this_shard() {
@@ -30,17 +34,61 @@ fn a_link_must_begin_with_an_introduction_for_this_shard() {
 }
 
 #[test]
-fn a_gateway_speaks_for_its_own_connections_and_for_this_shards_slots() {
+fn who_has_proved_to_be_a_gateway_cannot_introduce_itself_as_another() {
+    let hello = Hello { gateway: 1, reactor: 2, boot_epoch: 1, shard: 0 };
+    for (said, faults) in
+        [(hello, 0), (Hello { gateway: 3, ..hello }, 1), (Hello { boot_epoch: 2, ..hello }, 1)]
+    {
+        let mut stage = Stage::unlinked(|_| ());
+        stage.handle(Input::GatewayUp(HOME));
+        stage.handle(Input::GatewayProved(HOME, hello));
+        stage.gateway_says(HOME, |out| link::hello(out, said));
+        assert_eq!((stage.shard.counts().faults, stage.shard.gateway_links() as u64), (faults, 1 - faults));
+    }
+}
+
+#[test]
+fn a_gateway_speaks_for_this_shards_slots() {
     let mut stage = Stage::with(|settings| settings.shard_count = 2);
     // Slot 589 of bob's is odd.
     let login = packet(Codec::Proto, 0, stage.login("bob", "phone"));
     stage.open(conn("bob", 1), WEBSOCKET, &login);
     assert_eq!(stage.heard(HOME), [Said::Close(conn("bob", 1), CloseReason::Internal)]);
-    let login = packet(Codec::Proto, 0, stage.login("alice", "phone"));
-    let parts = ConnParts { gateway: 4, ..conn("alice", 1).parts() };
-    stage.open(ConnId::new(parts), WEBSOCKET, &login);
-    assert_eq!((stage.heard(HOME), stage.asked()), (vec![], vec![]));
-    assert_eq!((stage.shard.counts().foreign, stage.wires.dropped.len()), (2, 0));
+    assert_eq!((stage.asked(), stage.shard.counts().foreign), (vec![], 1));
+    assert_eq!(stage.wires.dropped, []);
+}
+
+#[test]
+fn a_gateway_that_speaks_of_anothers_connections_loses_its_link_and_the_other_nothing() {
+    type Speak = fn(&mut Vec<u8>, ConnId);
+    let tries: [Speak; 6] = [
+        |out, conn| link::uplink(out, conn, &submit(1)),
+        |out, conn| link::closed(out, conn, CloseReason::PeerClosed),
+        |out, conn| link::blocked(out, conn),
+        |out, conn| link::writable(out, conn),
+        |out, conn| link::live(out, &[(conn, WEBSOCKET)], true),
+        |out, conn| {
+            let peer = "192.0.2.1:5".parse().unwrap();
+            link::open(out, link::Open { conn, form: WEBSOCKET, peer, packet: &submit(1) });
+        },
+    ];
+    for (other, speak) in [3, 1].into_iter().flat_map(|gateway| tries.map(|speak| (gateway, speak))) {
+        let mut stage = Stage::new();
+        let alice = conn("alice", 1);
+        stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
+        // Another gateway, or another reactor of the same one, that has no connection of the name.
+        stage.handle(Input::GatewayUp(OTHER));
+        let hello = Hello { gateway: other, reactor: 5, boot_epoch: 1, shard: 0 };
+        stage.gateway_says(OTHER, |out| {
+            link::hello(out, hello);
+            link::live(out, &[], true);
+        });
+        stage.gateway_says(OTHER, |out| speak(out, alice));
+        assert_eq!((stage.wires.dropped.clone(), stage.shard.counts().foreign), (vec![OTHER], 1));
+        assert_eq!((stage.shard.sessions(), stage.shard.away(), stage.asked()), (1, 0, vec![]));
+        stage.push(&[("alice", None)], 1);
+        assert_eq!(stage.heard(HOME), [pushed(alice, 1, 1)], "who is whose has not changed");
+    }
 }
 
 #[test]
