@@ -384,6 +384,14 @@ impl Gateway {
                     self.end(now, conn.index(), reason, out);
                 }
             }
+            FromState::Superseded => {
+                // Their sessions have been told to wait for a resume, which no client would know of that stays here.
+                if self.drain.is_none() {
+                    self.drain = Some(Drain::new(now, self.tunables.drain, self.table.len()));
+                }
+                self.drain_on(now, out);
+                return Err(LinkError::Superseded);
+            }
             FromState::Welcome(welcome) => self.links.welcome(shard, welcome, &mut self.table, out)?,
         }
         Ok(())

@@ -137,6 +137,7 @@ fn from_state(kind: u8, body: &[u8]) {
             link::downlink(&mut out, targets.into_iter(), shared);
         }
         FromState::Close { conn, reason } => link::close(&mut out, conn, reason),
+        FromState::Superseded => link::superseded(&mut out),
     }
     let said = rpc::next(&out, 0).expect("our own frame").expect("a whole one");
     assert_eq!(FromState::decode(said.kind, &out[said.body]), Ok(frame));

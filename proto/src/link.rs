@@ -35,6 +35,7 @@ mod down {
     pub(super) const WELCOME: u8 = 0x41;
     pub(super) const DOWNLINK: u8 = 0x42;
     pub(super) const CLOSE: u8 = 0x43;
+    pub(super) const SUPERSEDED: u8 = 0x44;
 }
 
 /// How a client is connected: the form of its packets and its transport. One byte on the wire: bit 0 JSON, bit 1 raw TCP.
@@ -163,6 +164,8 @@ pub enum FromState<'a> {
         /// Why.
         reason: CloseReason,
     },
+    /// A process that began later has the gateway's number: this one's connections are worth nothing here. The last frame.
+    Superseded,
 }
 
 /// A frame that its sender must not have sent; the link is closed.
@@ -174,6 +177,8 @@ pub enum LinkError {
     Body(&'static str),
     /// Another version of the protocol.
     Version(u32),
+    /// Nobody's fault but an operator's: two gateways have one number, and the other one began later.
+    Superseded,
 }
 
 impl fmt::Display for LinkError {
@@ -181,6 +186,9 @@ impl fmt::Display for LinkError {
         match self {
             Self::Kind(kind) => write!(f, "frame of unknown kind {kind:#04x}"),
             Self::Body(kind) => write!(f, "malformed body in a frame of kind {kind}"),
+            Self::Superseded => {
+                f.write_str("a gateway that began later has the same id: is it set on two of them?")
+            }
             Self::Version(version) => write!(f, "protocol version {version}, but this side speaks {VERSION}"),
         }
     }
@@ -293,6 +301,11 @@ pub fn close(out: &mut Vec<u8>, conn: ConnId, reason: CloseReason) {
     one(out, down::CLOSE, conn, Some(reason));
 }
 
+/// Appends a [`FromState::Superseded`].
+pub fn superseded(out: &mut Vec<u8>) {
+    frame(out, down::SUPERSEDED, |_| ());
+}
+
 fn one(out: &mut Vec<u8>, kind: u8, conn: ConnId, reason: Option<CloseReason>) {
     frame(out, kind, |out| {
         out.extend_from_slice(&conn.0.to_be_bytes());
@@ -335,6 +348,8 @@ impl<'a> FromState<'a> {
                 let (conn, reason) = reason_of(body, "close")?;
                 Self::Close { conn, reason }
             }
+            down::SUPERSEDED if body.is_empty() => Self::Superseded,
+            down::SUPERSEDED => return Err(LinkError::Body("superseded")),
             down::WELCOME => {
                 let wire::Welcome { version, shard, shard_count, boot_epoch } =
                     wire::Welcome::decode(body).map_err(|_| LinkError::Body("welcome"))?;

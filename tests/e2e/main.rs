@@ -45,4 +45,5 @@ mod state_dies;
 mod the_runbook_names_what_there_is;
 mod the_threats_are_tested;
 mod they_talk;
+mod two_gateways_have_one_id;
 mod what_must_not_be_is_refused;

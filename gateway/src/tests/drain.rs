@@ -72,3 +72,25 @@ fn told_to_wait(bytes: &[u8]) -> u32 {
     let digits = text.split("\"afterMs\":").nth(1).map_or("", |rest| rest);
     digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
 }
+
+#[test]
+fn a_gateway_whose_number_a_later_one_has_lets_its_clients_go_and_its_link() {
+    let mut world = World::linked();
+    let (alice, silent) = (world.alice(), world.accept());
+    let drain = Duration::ZERO;
+    world.tell(Input::Reload(Arc::new(Tunables {
+        drain,
+        drain_to: "other:7400".into(),
+        ..Tunables::default()
+    })));
+    let mut bytes = Vec::new();
+    link::superseded(&mut bytes);
+    for _ in 0..2 {
+        let input = Input::FromState { shard: 0, kind: bytes[4], body: &[] };
+        let left = world.machine.handle(world.now, input, &mut world.done);
+        assert_eq!(left, Err(crate::LinkError::Superseded));
+    }
+    assert_eq!(world.done.finished, [silent]);
+    let told = world.sent(alice);
+    assert!(told.starts_with(&moved(told_to_wait(&told))));
+}

@@ -36,7 +36,7 @@ impl Shard {
             return Err(Fault::Impostor);
         }
         match self.reactors.find(gateway, number) {
-            Some(known) => self.supersede(now, known, boot_epoch, out)?,
+            Some(known) => self.supersede(now, link, known, boot_epoch, out)?,
             None if self.reactors.len() >= GATEWAY_LINKS_MAX => return Err(Fault::TooMany),
             None => {}
         }
@@ -64,16 +64,21 @@ impl Shard {
     fn supersede(
         &mut self,
         now: Now,
+        link: GatewayLink,
         place: u32,
         boot_epoch: u64,
         out: &mut dyn Output,
     ) -> Result<(), Fault> {
         let Some(reactor) = self.reactors.get(place) else { return Ok(()) };
         if reactor.boot_epoch > boot_epoch {
+            link::superseded(out.gateway(link));
             return Err(Fault::Elder);
         }
         let restarted = reactor.boot_epoch != boot_epoch;
         if let Some(older) = reactor.link {
+            if restarted {
+                link::superseded(out.gateway(older));
+            }
             self.drop_gateway(now, older, Fault::Superseded, out);
         }
         if restarted {

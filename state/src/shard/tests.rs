@@ -65,7 +65,13 @@ impl Output for Wires {
 
     fn drop_gateway(&mut self, link: GatewayLink) {
         self.dropped.push(link);
-        self.gateways.remove(&link.0);
+        let said = self.gateways.remove(&link.0).unwrap_or_default();
+        // The last words are heard, if they are those.
+        let mut last = Vec::new();
+        link::superseded(&mut last);
+        if said.ends_with(&last) {
+            self.gateways.insert(link.0, last);
+        }
     }
 
     fn drop_logic(&mut self) {
@@ -98,6 +104,7 @@ enum Said {
     Welcome,
     Packet(ConnId, ServerPacket),
     Close(ConnId, CloseReason),
+    Superseded,
 }
 
 /// A shard, the only one of its server, and the clock.
@@ -265,6 +272,7 @@ impl Stage {
         for (kind, body) in frames(self.wires.gateways.entry(link.0).or_default()) {
             match link::FromState::decode(kind, &body).unwrap() {
                 link::FromState::Welcome(_) => heard.push(Said::Welcome),
+                link::FromState::Superseded => heard.push(Said::Superseded),
                 link::FromState::Close { conn, reason } => heard.push(Said::Close(conn, reason)),
                 link::FromState::Downlink { targets, shared } => {
                     for (conn, prefix) in targets {

@@ -236,7 +236,10 @@ impl Worker {
 
     fn close_gateway(&mut self, link: GatewayLink) {
         let place = link.0 as usize;
-        drop(self.gateways.try_remove(place));
+        if let Some(mut link) = self.gateways.try_remove(place) {
+            // The last words may say why; whoever does not hear them comes again.
+            drop(link.flush(&mut self.io.gateways[place]));
+        }
         self.io.gateways[place] = Vec::new();
     }
 

@@ -107,6 +107,11 @@ fn a_gateway_that_was_started_anew_holds_no_connection() {
     // Before the old link was seen to break, and with a connection of the same name.
     let heard = stage.link_gateway(AGAIN, 2, &[(alice, WEBSOCKET)]);
     assert_eq!((heard, stage.wires.dropped.clone()), (vec![asked_to_log_in(alice)], vec![HOME]));
+    assert_eq!(
+        stage.heard(HOME),
+        [Said::Superseded],
+        "if that is another process, it shall not keep its clients"
+    );
     assert_eq!((stage.shard.sessions(), stage.shard.away()), (1, 1));
     stage.handle(Input::GatewayDown(HOME));
     assert_eq!((stage.shard.gateway_links(), stage.shard.waiting()), (1, 1));
@@ -122,7 +127,7 @@ fn what_is_left_of_an_older_process_takes_nothing_away_from_a_newer_one() {
     let hello = Hello { gateway: 1, reactor: 2, boot_epoch: 1, shard: 0 };
     stage.gateway_says(AGAIN, |out| link::hello(out, hello));
     assert_eq!((stage.wires.dropped.clone(), stage.shard.gateway_links()), (vec![AGAIN], 1));
-    assert_eq!(stage.shard.away(), 0);
+    assert_eq!((stage.heard(AGAIN), stage.shard.away()), (vec![Said::Superseded], 0));
 }
 
 #[test]

@@ -329,7 +329,7 @@ impl World {
                 assert!(!fenced, "{reason:?}: no device has two connections here");
                 self.hang_up(who);
             }
-            Said::Welcome => {}
+            Said::Welcome | Said::Superseded => {}
         }
     }
 
