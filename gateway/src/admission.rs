@@ -31,6 +31,11 @@ macro_rules! turned_away {
         impl TurnedAway {
             /// The names of all reasons, in their order: the label values of a metric.
             pub const LABELS: &'static [&'static str] = &[$($label,)+];
+
+            /// Its name.
+            pub fn label(self) -> &'static str {
+                Self::LABELS[self as usize]
+            }
         }
     };
 }
@@ -48,6 +53,15 @@ turned_away! {
     Handshakes = "handshakes";
     /// More handshakes began in this second than may.
     HandshakeRate = "handshake_rate";
+}
+
+/// Why a connection is closed as soon as it is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It was not taken in.
+    TurnedAway(TurnedAway),
+    /// It was, and that was its end.
+    Ended(CloseReason),
 }
 
 /// What one reactor takes on at a time.
@@ -101,18 +115,19 @@ impl Gateway {
         self.sources.as_ref().map_or((0, 0), |sources| (sources.known(), sources.uncounted))
     }
 
-    /// Takes in a new connection from `peer`, by `door`: its index and generation, or `None` if it must be closed at once.
+    /// Takes in a new connection from `peer`, by `door`: its index and generation, or why it must be closed at once.
     pub fn accept(
         &mut self,
         now: Now,
         peer: SocketAddr,
         door: Door,
         out: &mut impl Output,
-    ) -> Option<(u32, u16)> {
+    ) -> Result<(u32, u16), Refusal> {
         if door == Door::Balancers && !self.tunables.trusts(peer.ip()) {
+            let reason = CloseReason::UntrustedProxy;
             self.counts.accepted += 1;
-            self.counts.closed[CloseReason::UntrustedProxy.ordinal()] += 1;
-            return None;
+            self.counts.closed[reason.ordinal()] += 1;
+            return Err(Refusal::Ended(reason));
         }
         let admitted = match self.trace.take() {
             None => self.admit(now, peer, door, out),
@@ -128,11 +143,11 @@ impl Gateway {
         match admitted {
             Ok(admitted) => {
                 self.counts.accepted += 1;
-                Some(admitted)
+                Ok(admitted)
             }
             Err(why) => {
                 self.counts.turned_away[why as usize] += 1;
-                None
+                Err(Refusal::TurnedAway(why))
             }
         }
     }

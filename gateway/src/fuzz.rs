@@ -222,7 +222,7 @@ impl Shell {
             return;
         }
         let peer = self.done.peer(0);
-        if let Some((index, _)) = self.machine.accept(self.now, peer, door, &mut self.done) {
+        if let Ok((index, _)) = self.machine.accept(self.now, peer, door, &mut self.done) {
             let before = self.done.clients.insert(index, Client::default());
             assert!(before.is_none(), "an index is one client's");
         }

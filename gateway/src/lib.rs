@@ -37,7 +37,7 @@ mod trace;
 mod tunables;
 mod unfinished;
 
-pub use admission::{HandshakeLimits, TurnedAway};
+pub use admission::{HandshakeLimits, Refusal, TurnedAway};
 pub use bounds::Bounds;
 pub use census::{Chosen, Found, Progress, Seen};
 pub use cidr::Cidr;

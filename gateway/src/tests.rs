@@ -159,7 +159,7 @@ impl World {
 
     fn accept_from(&mut self, address: &str, door: Door) -> Option<u32> {
         let peer = SocketAddr::new(address.parse().unwrap(), 9);
-        self.machine.accept(self.now, peer, door, &mut self.done).map(|(index, _)| index)
+        self.machine.accept(self.now, peer, door, &mut self.done).ok().map(|(index, _)| index)
     }
 
     /// Feeds bytes as a shell would, in pieces of `size`, keeping what is not consumed.

@@ -29,6 +29,7 @@ mod clients_may_speak_tls;
 mod compressed_packets_reach_foreign_clients;
 mod dev_runs_the_three_servers_and_leaves_none_behind;
 mod devices_are_limited_and_signed_out;
+mod every_end_is_told_once;
 mod floods_of_connections_are_turned_away;
 mod foreign_clients;
 mod history_survives_a_restart;

@@ -7,7 +7,7 @@ use proto::ids::ConnId;
 use reactor::sockets::Sockets;
 
 use super::tls::{Opened, Tls};
-use crate::{Note, Output};
+use crate::{Note, Output, Refusal};
 
 /// One reactor's outgoing side.
 #[derive(Default)]
@@ -29,6 +29,16 @@ impl Io {
     /// Whether a connection's bytes have to wait in its socket, because a step of its TLS handshake is done elsewhere.
     pub(super) fn is_busy(&self, index: u32) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_busy(index))
+    }
+
+    /// For the log: a connection was closed as soon as it was accepted.
+    pub(super) fn refused(peer: SocketAddr, refusal: Refusal) {
+        match refusal {
+            Refusal::Ended(reason) => {
+                tracing::debug!(%peer, reason = reason.label(), "connection ended at accept");
+            }
+            Refusal::TurnedAway(why) => tracing::debug!(%peer, why = why.label(), "connection turned away"),
+        }
     }
 
     /// Memory that is held for all clients from one turn to the next.

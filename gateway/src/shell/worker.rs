@@ -197,9 +197,12 @@ impl Worker {
         let (machine, io, poller) = (&mut self.machine, &mut self.io, &self.poller);
         let mut broken = Vec::new();
         let accepted = listener.accept(now, ACCEPT_BUDGET, |stream, peer| {
-            let Some((index, generation)) = machine.accept(now, peer, door, io) else {
-                tracing::debug!(%peer, ?door, "a connection was turned away");
-                return listener::refuse(&stream);
+            let (index, generation) = match machine.accept(now, peer, door, io) {
+                Ok(admitted) => admitted,
+                Err(refusal) => {
+                    Io::refused(peer, refusal);
+                    return listener::refuse(&stream);
+                }
             };
             let token = Token(usize::from(generation) << 24 | index as usize);
             if let Err(error) = io.sockets.adopt(index, stream, poller.registry(), token) {
