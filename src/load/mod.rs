@@ -1,6 +1,7 @@
 //! `holdfast load`: puts load on a server and measures. Owns the list of scenarios; what each is about is told in `plain` and `holdfast`, what all of them share in
 //! `running`, and how a file puts several together in `mixed`.
 
+mod compare;
 mod holdfast;
 mod mixed;
 mod plain;
@@ -41,12 +42,14 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommands(SCENARIOS.iter().map(Scenario::command))
         .subcommand(mixed::command())
+        .subcommand(compare::command())
 }
 
 /// Does what was chosen.
 pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
     match given.subcommand() {
         Some((mixed::NAME, given)) => mixed::run(given),
+        Some((compare::NAME, given)) => compare::run(given),
         Some((name, given)) => {
             let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
             let parts = scenario.map_or_else(Vec::new, |scenario| (scenario.parts)(given));

@@ -87,6 +87,7 @@ pub(crate) fn surroundings() -> Vec<Arg> {
             .value_parser(value_parser!(Pid)),
         flag("json", "Reports as one line of JSON (docs/load-report.schema.json)"),
         value("save", "FILE", "Writes the report as JSON, too").value_parser(value_parser!(PathBuf)),
+        value("html", "FILE", "Writes the report as a page with plots").value_parser(value_parser!(PathBuf)),
         value("csv", "FILE", "Writes a line for each second").value_parser(value_parser!(PathBuf)),
         flag("quiet", "Shows no progress"),
         dev_key::data_argument(),
@@ -180,10 +181,12 @@ fn write(given: &ArgMatches, report: &Report) -> Result<(), Failure> {
         }
         None => Ok(()),
     };
-    let json = report.json().to_string();
+    let value = report.json();
+    let json = value.to_string();
     let text = if given.get_flag("json") { json.clone() } else { report.to_string() };
     print::line(&text)?;
     save("save", &|| json.clone())?;
+    save("html", &|| loadtest::report::html(&value))?;
     save("csv", &|| report.csv())
 }
 

@@ -1,9 +1,15 @@
 //! What a run came to: [`Report`]. Owns the figures, the judgement whether they can be trusted, and the exit code that follows; its forms for readers are
-//! `text`, `json` and `csv`.
+//! `text`, `json`, `csv` and `html`.
 
+mod chart;
+mod compare;
 mod csv;
+mod html;
 mod json;
 mod text;
+
+pub use compare::compare;
+pub use html::html;
 
 use std::time::Duration;
 
