@@ -89,7 +89,7 @@ impl Chart {
             "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/><text x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"unit\" transform=\"translate(14,{:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
             HEIGHT - 6.0,
             escaped(self.x_name),
-            (HEIGHT - BOTTOM + TOP) / 2.0,
+            f64::midpoint(HEIGHT - BOTTOM, TOP),
             escaped(self.y_name)
         );
     }

@@ -61,6 +61,7 @@ fn verdict(report: &Value, page: &mut String) {
 fn summary(report: &Value, page: &mut String) {
     let number = |value: &Value| short(value.as_f64().unwrap_or(0.0));
     let seconds = |value: &Value| short(value.as_f64().unwrap_or(0.0) / 1000.0);
+    page.push_str("<table class=\"summary\">");
     let mut row = |name: &str, value: String| {
         let _ = write!(page, "<tr><th>{}<td>{}", escaped(name), escaped(&value));
     };
@@ -74,8 +75,6 @@ fn summary(report: &Value, page: &mut String) {
         row(name, format!("{cpu} s of CPU, {bytes} bytes of memory a connection"));
     }
     row("kernel", format!("{} bytes a connection", number(&report["kernel_bytes_per_connection"])));
-    let begin = page.find("<tr>").unwrap_or(page.len());
-    page.insert_str(begin, "<table class=\"summary\">");
     page.push_str("</table>");
 }
 
@@ -173,4 +172,39 @@ fn text(value: &Value) -> &str {
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_page_shows_what_there_is_and_needs_nothing_from_elsewhere() {
+        let times = json!({ "count": 2, "p50": 1.0, "p99": 2.0, "max": 2.0, "curve": [[0.0, 1.0], [0.5, 1.5], [1.0, 2.0]] });
+        let second = |second: u64| json!({ "second": second, "ready": 5, "sent": 10, "times": { "echo": { "p50": 1.0, "p99": 2.0, "max": 3.0 } }, "cores": [0.5] });
+        let report = json!({
+            "target": "ws://<host>/", "ended": "died", "valid": false, "invalid": ["the tool was late"], "faults": [],
+            "connected": 5, "clients": 5, "processes": [{ "name": "gateway" }, { "name": "load" }],
+            "parts": [{ "name": "echo", "task": "echo", "clients": 5, "ramp": {}, "run": {
+                "counts": { "sent": 10 }, "times": { "echo": times }, "errors": { "a < b": 3 } } }],
+            "seconds": [second(0), second(1)],
+        });
+        let page = html(&report);
+        for shown in [
+            "ws://&lt;host&gt;/",
+            "Ended early: died",
+            "the tool was late",
+            "3 times: a &lt; b",
+            "Clients connected",
+        ] {
+            assert!(page.contains(shown), "{shown} is not in {page}");
+        }
+        assert_eq!(page.matches("<svg").count(), 5, "{page}");
+        assert_eq!(page.matches("<table").count(), page.matches("</table>").count());
+        assert!(
+            !["http:", "https:", "<script", "NaN"].iter().any(|foreign| page.contains(foreign)),
+            "{page}"
+        );
+    }
 }
