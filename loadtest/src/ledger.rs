@@ -59,6 +59,8 @@ named! {
         Lost = "lost",
         /// Deliveries of what had been delivered before.
         Doubled = "doubled",
+        /// Pushes that came again, since their acknowledgement was late; a client knows them by their numbers and drops them.
+        Resent = "resent",
         /// Deliveries of what should have come before another one.
         Reordered = "reordered",
         /// Answers that were not what should have come back.

@@ -68,13 +68,12 @@ impl Sitters {
 
     fn packet(&mut self, client: u32, bytes: &[u8], turn: &mut Turn) -> Result<(), String> {
         let packet = decode_server(Codec::Proto, bytes).map_err(|error| format!("bad packet: {error}"))?;
-        if packet.push_seq > 0 {
-            self.pushed(client, packet.push_seq as u32, turn);
-        }
+        let again = packet.push_seq > 0 && self.pushed(client, packet.push_seq as u32, turn);
         let ServerPacket { client_id, body, .. } = packet;
         match body {
             ServerBody::Heartbeat => self.beaten(client, turn),
             ServerBody::LoginOk(ok) => self.logged_in(client, &ok, turn),
+            ServerBody::Push(_) if again => turn.count(Count::Resent, 1),
             ServerBody::Push(message) => {
                 if let Body::Data(body) = &message.body
                     && let Some(stamp) = Stamp::read(body).filter(|stamp| stamp.run == self.run)
@@ -114,12 +113,15 @@ impl Sitters {
         Ok(())
     }
 
-    fn pushed(&mut self, client: u32, push_seq: u32, turn: &mut Turn) {
+    /// A push has come, and is to be acknowledged; whether it had come before.
+    fn pushed(&mut self, client: u32, push_seq: u32, turn: &mut Turn) -> bool {
         let one = &mut self.clients[client as usize];
+        let again = push_seq <= one.pushed;
         one.pushed = one.pushed.max(push_seq);
         if !std::mem::replace(&mut one.acking, true) {
             self.acks.push_back((turn.now + self.ack_delay.as_nanos() as u64, client));
         }
+        again
     }
 
     fn unready(&mut self, client: u32) {
