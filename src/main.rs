@@ -13,8 +13,10 @@ mod print;
 mod server;
 mod signals;
 mod state;
+mod successor;
 mod supervisor;
 mod token;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,7 @@ use crate::failure::Failure;
 type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
 
 /// What `holdfast` can do.
-const SUBCOMMANDS: [Subcommand; 8] = [
+const SUBCOMMANDS: [Subcommand; 9] = [
     (dev::command, dev::run),
     (gateway::command, gateway::run),
     (state::command, state::run),
@@ -35,6 +37,7 @@ const SUBCOMMANDS: [Subcommand; 8] = [
     (chat::command, chat::run),
     (token::command, token::run),
     (load::command, load::run),
+    (upgrade::command, upgrade::run),
 ];
 
 fn main() -> ExitCode {

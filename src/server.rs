@@ -2,14 +2,20 @@
 //! the life of the process; leaves the work to the server's own crate.
 
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::process::Command as Program;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use gateway::shell::handover::Report;
+use gateway::shell::handover::control::Control;
 use settings::{Changes, Entry, File, LinkAddress, LogFilter, Settings, Sources};
 
 use crate::failure::Failure;
 use crate::logging::Filter;
 use crate::signals::{Asked, Signals};
-use crate::{logging, print, supervisor};
+use crate::successor::{Origin, Wishes};
+use crate::{logging, print, successor, supervisor};
 
 /// The sections of a shared settings file.
 const SECTIONS: [&str; 3] = ["gateway", "state", "logic"];
@@ -27,6 +33,21 @@ pub(crate) trait Server: Settings + Clone {
 
     /// Starts it.
     fn start(&self) -> io::Result<Self::Running>;
+
+    /// Where operators ask for its replacement while it runs; `None` for a server that is replaced by being stopped and started.
+    fn control(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Starts it in the place of the process that has started this one, by a socket to it. With it comes that one's stdin, if it was to end with it.
+    fn take_over(&self, _before: OwnedFd) -> io::Result<(Self::Running, Option<OwnedFd>)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Hands everything over to the process that this program starts, and `stdin` with it. On an error nothing has changed.
+    fn hand_over(_: &Self::Running, _successor: Program, _stdin: Option<OwnedFd>) -> Result<Report, String> {
+        Err("this server is replaced by being stopped and started".into())
+    }
 
     /// What it listens on, by name: "listen", "admin" …
     fn addresses(running: &Self::Running) -> Vec<(&'static str, LinkAddress)>;
@@ -53,6 +74,7 @@ pub(crate) fn command<C: Server>() -> Command {
         flag_of("stop-on-stdin-eof", "Stop when stdin ends, as if by SIGTERM"),
         flag_of("print-settings", "Print every setting with its default as TOML, and end"),
         flag_of("print-config", "Print the settings that would be used as TOML, without secrets, and end"),
+        flag_of(successor::FLAG, "Take the place of the process that starts this one").hide(true),
     ]);
     logging::format_argument(command)
         .next_help_heading("Settings (flag, environment, file, default: the first that is given)")
@@ -84,29 +106,108 @@ pub(crate) fn run<C: Server>(given: &ArgMatches) -> Result<(), Failure> {
     }
     let config: C = load(given)?;
     let filter = logging::start(given, Some(config.log()))?;
+    let origin = Origin::of_this_process().map_err(|error| Failure::runtime("program", error))?;
     let mut signals = Signals::to_stop_or_reload().map_err(|error| Failure::runtime("signals", error))?;
-    let running = config.start().map_err(|why| Failure::runtime(C::SECTION, why))?;
+    let wishes = Wishes::new();
+    let control = config.control().and_then(|directory| listen_for(&wishes, &directory));
+    let takes_over = given.get_flag(successor::FLAG);
+    let started = if takes_over { take_over(&config) } else { config.start().map(|running| (running, None)) };
+    let (running, stdin) = started.map_err(|why| Failure::runtime(C::SECTION, why))?;
     let ready = if given.get_flag("json") { json_line } else { human_line };
     print::line(&ready(C::SECTION, &C::addresses(&running)))?;
     supervisor::ready();
     let watchdog = supervisor::watch(C::pulse(&running));
-    if given.get_flag("stop-on-stdin-eof") {
-        Signals::also_at_stdin_eof().map_err(|error| Failure::runtime("stdin", error))?;
+    let stdin_ends = given.get_flag("stop-on-stdin-eof");
+    let stdin_kept = stdin.as_ref().map(OwnedFd::try_clone).transpose();
+    let stdin_kept = stdin_kept.map_err(|error| Failure::runtime("stdin", error))?;
+    if stdin_ends {
+        Signals::also_at_stdin_eof(stdin).map_err(|error| Failure::runtime("stdin", error))?;
     }
     let mut last = config.clone();
-    while signals.wait() == Asked::Reload {
-        supervisor::reloading();
-        last = reload(given, &config, last, &running, &filter);
-        supervisor::ready();
+    let replaced = loop {
+        match signals.wait() {
+            Asked::Stop => break false,
+            Asked::Reload => {
+                supervisor::reloading();
+                last = reload(given, &config, last, &running, &filter);
+                supervisor::ready();
+            }
+            Asked::Upgrade => {
+                let stdin = stdin_ends.then(|| stdin_to_pass(stdin_kept.as_ref())).transpose();
+                let stdin = stdin.map_err(|error| Failure::runtime("stdin", error))?;
+                if upgrade::<C>(&running, &origin, &wishes, stdin) {
+                    break true;
+                }
+            }
+        }
+    };
+    drop(control);
+    if !replaced {
+        tracing::info!(part = C::SECTION, "stopping");
+        supervisor::stopping();
     }
-    tracing::info!(part = C::SECTION, "stopping");
-    supervisor::stopping();
     if let Some(watchdog) = &watchdog {
         watchdog.stopping();
     }
     let stopped = C::stop(running).map_err(|error| Failure::runtime(C::SECTION, error));
     drop(watchdog);
     stopped
+}
+
+/// Starts in the place of another process, to which stdin is a socket.
+fn take_over<C: Server>(config: &C) -> io::Result<(C::Running, Option<OwnedFd>)> {
+    config.take_over(io::stdin().as_fd().try_clone_to_owned()?)
+}
+
+/// Begins to take wishes for a replacement. Without it the server serves all the same.
+fn listen_for(wishes: &Wishes, directory: &std::path::Path) -> Option<Control> {
+    match Control::listen(directory, wishes.taker()) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(directory = %directory.display(), %error, "holdfast upgrade will not reach this process");
+            None
+        }
+    }
+}
+
+/// The stdin that a successor is to end with.
+fn stdin_to_pass(of_the_one_before: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+    match of_the_one_before {
+        Some(stdin) => stdin.try_clone(),
+        None => io::stdin().as_fd().try_clone_to_owned(),
+    }
+}
+
+/// Hands over to a new process, as somebody wishes. Whether there is one now, so that this one has to end.
+fn upgrade<C: Server>(
+    running: &C::Running,
+    origin: &Origin,
+    wishes: &Wishes,
+    stdin: Option<OwnedFd>,
+) -> bool {
+    let wish = wishes.next();
+    let program = wish.as_ref().and_then(|wish| wish.program.as_deref());
+    supervisor::reloading();
+    let outcome = C::hand_over(running, origin.successor(program), stdin);
+    match &outcome {
+        Ok(report) => {
+            supervisor::handed_over(report.pid);
+            let (connections, left, bytes) = report.sums();
+            let freeze_ms = report.longest_freeze().map(|freeze| freeze.as_secs_f64() * 1e3);
+            let total_ms = report.total.as_secs_f64() * 1e3;
+            let pid = report.pid;
+            tracing::info!(pid, connections, left, bytes, freeze_ms, total_ms, "handed over");
+        }
+        Err(why) => {
+            tracing::error!(%why, "not handed over: this process serves on");
+            supervisor::ready();
+        }
+    }
+    let done = outcome.is_ok();
+    if let Some(wish) = wish {
+        wish.answer(&outcome.map(|report| report.to_string()));
+    }
+    done
 }
 
 /// Reads the settings again and takes on what a running server can. With a mistake in them everything stays as it is. Takes what it was started with and what

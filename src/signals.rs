@@ -1,10 +1,12 @@
-//! What a process is asked for from outside: [`Asked`]. Owns SIGTERM, SIGINT, SIGHUP and the end of stdin; leaves the doing to the command.
+//! What a process is asked for from outside: [`Asked`]. Owns SIGTERM, SIGINT, SIGHUP, SIGUSR2 and the end of stdin; leaves the doing to the command.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook::iterator::Signals as Iterator;
 use signal_hook::{flag, low_level};
 
@@ -15,6 +17,8 @@ pub(crate) enum Asked {
     Stop,
     /// To read the settings again.
     Reload,
+    /// To hand over to a new process.
+    Upgrade,
 }
 
 /// The wishes that come. Made before anything is started, so that no signal is lost.
@@ -35,17 +39,22 @@ impl Signals {
         Iterator::new([SIGTERM, SIGINT]).map(Self)
     }
 
-    /// The same, and SIGHUP.
+    /// The same, and SIGHUP and SIGUSR2.
     pub(crate) fn to_stop_or_reload() -> io::Result<Self> {
         let signals = Self::to_stop()?;
         signals.0.add_signal(SIGHUP)?;
+        signals.0.add_signal(SIGUSR2)?;
         Ok(signals)
     }
 
     /// Takes the end of stdin for SIGTERM: a child whose parent holds the other end cannot outlive it.
-    pub(crate) fn also_at_stdin_eof() -> io::Result<()> {
-        let watch = || {
-            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    /// With `other` it is not this process's stdin but that of the one before it.
+    pub(crate) fn also_at_stdin_eof(other: Option<OwnedFd>) -> io::Result<()> {
+        let watch = move || {
+            let _ = match other {
+                Some(other) => io::copy(&mut File::from(other), &mut io::sink()),
+                None => io::copy(&mut io::stdin().lock(), &mut io::sink()),
+            };
             let _ = low_level::raise(SIGTERM);
         };
         std::thread::Builder::new().name("stdin".into()).spawn(watch).map(drop)
@@ -55,6 +64,7 @@ impl Signals {
     pub(crate) fn wait(&mut self) -> Asked {
         match self.0.forever().next() {
             Some(SIGHUP) => Asked::Reload,
+            Some(SIGUSR2) => Asked::Upgrade,
             _ => Asked::Stop,
         }
     }

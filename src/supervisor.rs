@@ -20,6 +20,11 @@ pub(crate) fn reloading() {
     }
 }
 
+/// Another process is the server from now on.
+pub(crate) fn handed_over(pid: u32) {
+    tell(&[NotifyState::MainPid(pid)]);
+}
+
 /// The server lets its clients go and ends.
 pub(crate) fn stopping() {
     tell(&[NotifyState::Stopping]);

@@ -98,6 +98,31 @@ impl Handshakes {
         self.under_way.next_deadline(patience)
     }
 
+    /// Those that are under way, and some that are not any more.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = &Since> {
+        self.under_way.iter()
+    }
+
+    /// When as many may begin at once as ever.
+    pub(crate) fn full_at_ns(&self) -> u64 {
+        self.bucket.full_at_ns()
+    }
+
+    /// Goes on with the rate of another process.
+    pub(crate) fn take_over(&mut self, full_at_ns: u64) {
+        self.bucket = Bucket::full_at(full_at_ns);
+    }
+
+    /// A handshake comes that began elsewhere, in no order.
+    pub(crate) fn adopt(&mut self, since: Now, index: u32, generation: u16) {
+        self.under_way.push(since, index, generation);
+    }
+
+    /// All of those have come.
+    pub(crate) fn sort(&mut self) {
+        self.under_way.sort();
+    }
+
     #[cfg(test)]
     pub(crate) fn remembered(&self) -> usize {
         self.under_way.len()

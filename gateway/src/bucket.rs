@@ -39,6 +39,16 @@ impl Rate {
 }
 
 impl Bucket {
+    /// One that will be full at this moment.
+    pub(crate) fn full_at(ns: u64) -> Self {
+        Self { full_at_ns: ns }
+    }
+
+    /// When it will be full.
+    pub(crate) fn full_at_ns(self) -> u64 {
+        self.full_at_ns
+    }
+
     /// Takes one token, if there is one.
     pub(crate) fn take(&mut self, now: Now, rate: Rate) -> bool {
         let full_at = self.without(now, rate, 1);

@@ -88,6 +88,9 @@ settings::settings! {
         admin: SocketAddr = "127.0.0.1:7401",
         /// What to log, like info or gateway=debug; nothing said: what RUST_LOG says, or info.
         @live log: LogFilter = "",
+        /// Directory of the socket by which `holdfast upgrade` reaches this gateway; it is made if it is not there. Nothing said: what systemd gives the service, or
+        /// `holdfast` in the user's runtime directory, or `holdfast-UID` where temporary files are.
+        runtime_dir: Option<PathBuf> = None,
         /// Where the state server's RPC is: host:port, or unix:PATH on the same machine.
         state: LinkAddress = "127.0.0.1:7410",
         /// What this side and the other end of each link to the state server prove to one another that they know: at least 32 bytes, the same on both ends. With two, the first is

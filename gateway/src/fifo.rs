@@ -50,6 +50,16 @@ impl Fifo {
         }
     }
 
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Since> {
+        self.0.iter()
+    }
+
+    /// Puts them in order, whatever the order was in which they came.
+    pub(crate) fn sort(&mut self) {
+        self.0.make_contiguous().sort_by_key(|since| since.began_ms);
+    }
+
     pub(crate) fn next_deadline(&self, patience: Duration) -> Option<u64> {
         self.0.front().map(|since| since.began_ms.saturating_add(patience.as_millis() as u64))
     }

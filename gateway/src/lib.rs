@@ -19,6 +19,7 @@ mod echo;
 mod fifo;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+pub mod handover;
 mod links;
 mod machine;
 mod memory;

@@ -9,6 +9,7 @@ use proto::link::{self, Hello, LinkError, Welcome};
 use proto::time::Now;
 
 use crate::Output;
+use crate::handover::snapshot::LinkRecord;
 use crate::table::{Conn, Stage, Table};
 
 /// With so much waiting for a shard, its clients are no longer read from …
@@ -55,6 +56,37 @@ impl Links {
             left: 0,
             report_due_ms: 0,
         }
+    }
+
+    /// The gateway, the reactor, and the start of the gateway's first process: who this is to shards.
+    pub(crate) fn identity(&self) -> (u16, u8, u64) {
+        (self.gateway, self.reactor, self.boot_epoch)
+    }
+
+    /// Whether a connection has shown life since its shard was told last.
+    pub(crate) fn has_shown_life(&self, slot: Slot, index: u32) -> bool {
+        let word = |shard: u32| self.shards[shard as usize].alive.get(index as usize / 64).copied();
+        self.shard_of(slot).and_then(word).is_some_and(|word| word & 1 << (index % 64) != 0)
+    }
+
+    /// Adds what is known here to what the shell has of each link.
+    pub(crate) fn write_down(&self, links: &mut [LinkRecord<'_>]) {
+        for (link, shard) in links.iter_mut().zip(&self.shards) {
+            (link.up, link.congested) = (shard.up && link.connected, shard.congested);
+        }
+    }
+
+    /// When shards are told next who has shown life.
+    pub(crate) fn report_due_ms(&self) -> u64 {
+        self.report_due_ms
+    }
+
+    /// Begins where another process has ended.
+    pub(crate) fn take_over(&mut self, links: &[LinkRecord<'_>], report_due_ms: u64) {
+        self.report_due_ms = report_due_ms;
+        let shard =
+            |link: &LinkRecord<'_>| Shard { up: link.up, congested: link.congested, ..Shard::default() };
+        self.shards = links.iter().map(shard).collect();
     }
 
     /// The shard that owns a slot; `None` before the first welcome.

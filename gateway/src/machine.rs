@@ -161,7 +161,7 @@ pub struct Gateway {
     /// Bytes that the connections' receivers hold.
     pub(crate) assembled: usize,
     /// Connections that are closing, oldest first.
-    closings: Fifo,
+    pub(crate) closings: Fifo,
 }
 
 impl Gateway {
@@ -451,7 +451,7 @@ impl Gateway {
         out.ended(index, id, reason);
     }
 
-    fn release(&mut self, index: u32, out: &mut impl Output) {
+    pub(crate) fn release(&mut self, index: u32, out: &mut impl Output) {
         out.close(index);
         self.drop_receiver(index);
         self.stalls.end(index);

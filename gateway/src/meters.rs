@@ -126,6 +126,29 @@ impl Meters {
         }
     }
 
+    /// When the buckets of a connection will be full, those of messages and of bytes; `None` if they are.
+    pub(crate) fn of(&self, index: u32) -> Option<(u64, u64)> {
+        let Meter { messages, bytes } = self.of_client.get(&index)?;
+        Some((messages.full_at_ns(), bytes.full_at_ns()))
+    }
+
+    /// Until when a connection is not read from.
+    pub(crate) fn paused_until(&self, index: u32) -> Option<u64> {
+        self.paused.get(&index).copied()
+    }
+
+    /// A connection comes that was metered elsewhere.
+    pub(crate) fn adopt(&mut self, index: u32, metered: Option<(u64, u64)>, paused_until: Option<u64>) {
+        if let Some((messages, bytes)) = metered {
+            let meter = Meter { messages: Bucket::full_at(messages), bytes: Bucket::full_at(bytes) };
+            self.of_client.insert(index, meter);
+        }
+        if let Some(until) = paused_until {
+            self.paused.insert(index, until);
+            self.in_order.insert((until, index));
+        }
+    }
+
     /// A connection has gone.
     pub(crate) fn forget(&mut self, index: u32) {
         self.of_client.remove(&index);

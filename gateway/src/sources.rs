@@ -135,6 +135,43 @@ impl Sources {
         Ok(Seat(place))
     }
 
+    /// A connection comes that another process has admitted: it is counted, whatever the limits are here.
+    pub(crate) fn take_over(&mut self, now: Now, index: u32, address: IpAddr) {
+        if self.exempt.iter().any(|network| network.contains(address)) {
+            return;
+        }
+        let source = Source::of(address);
+        let known = self.of_source.get(&source).copied();
+        match known.or_else(|| self.learn(now, source)) {
+            Some(place) => {
+                self.entries[place as usize].live += 1;
+                self.enter(index, Seat(place));
+            }
+            None => self.uncounted += 1,
+        }
+    }
+
+    /// What sources may not open at once, because of what they have opened of late: the moments at which they may again.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        let used = self.entries.iter().filter(|entry| entry.used && entry.bucket != Bucket::default());
+        used.map(|entry| (entry.source.0, entry.bucket.full_at_ns()))
+    }
+
+    /// Goes on with these.
+    pub(crate) fn take_buckets(&mut self, now: Now, buckets: &[(u64, u64)]) {
+        for (source, full_at_ns) in buckets.iter().take(SOURCES_MAX) {
+            let bucket = Bucket::full_at(*full_at_ns);
+            let source = Source(*source);
+            if self.rate.is_none() || bucket.is_full(now) {
+                continue;
+            }
+            let known = self.of_source.get(&source).copied();
+            if let Some(place) = known.or_else(|| self.learn(now, source)) {
+                self.entries[place as usize].bucket = bucket;
+            }
+        }
+    }
+
     /// The connection has got an index.
     pub(crate) fn enter(&mut self, index: u32, seat: Seat) {
         let index = index as usize;

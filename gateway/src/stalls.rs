@@ -31,6 +31,17 @@ impl Stalls {
         self.patience = patience;
     }
 
+    /// Until when a blocked client may stay so, and the ping that it is owed an answer to.
+    pub(crate) fn of(&self, index: u32) -> Option<(u64, Option<&[u8]>)> {
+        self.of_client.get(&index).map(|stall| (stall.deadline, stall.ping.as_deref()))
+    }
+
+    /// A client comes that was blocked before.
+    pub(crate) fn adopt(&mut self, index: u32, deadline: u64, ping: Option<&[u8]>) {
+        self.of_client.insert(index, Stall { deadline, ping: ping.map(Box::from) });
+        self.in_order.insert((deadline, index));
+    }
+
     /// A client has become blocked.
     pub(crate) fn begin(&mut self, now: Now, index: u32) {
         self.end(index);

@@ -68,6 +68,19 @@ pub(crate) struct Conn {
 const _: () = assert!(size_of::<Conn>() <= 16);
 
 impl Conn {
+    /// Nobody's.
+    fn free(generation: u16) -> Self {
+        Self {
+            receiver: None,
+            generation,
+            slot: Slot(0),
+            stage: Stage::Free,
+            codec: Codec::Proto,
+            transport: Transport::WebSocket(None),
+            waiting: false,
+        }
+    }
+
     pub(crate) fn form(&self) -> Form {
         Form { codec: self.codec, tcp: self.is_tcp() }
     }
@@ -111,15 +124,7 @@ impl Table {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.conns.len() < self.places => {
-                self.conns.push(Conn {
-                    receiver: None,
-                    generation: 0,
-                    slot: Slot(0),
-                    stage: Stage::Free,
-                    codec: Codec::Proto,
-                    transport: Transport::WebSocket(None),
-                    waiting: false,
-                });
+                self.conns.push(Conn::free(0));
                 self.conns.len() as u32 - 1
             }
             None => return None,
@@ -142,16 +147,7 @@ impl Table {
         debug_assert!(self.get(index).is_some(), "index {index} is given back twice");
         self.advance(index, Stage::Free);
         let conn = &mut self.conns[index as usize];
-        let generation = (conn.generation + 1) & 0xFFF;
-        *conn = Conn {
-            receiver: None,
-            generation,
-            slot: Slot(0),
-            stage: Stage::Free,
-            codec: Codec::Proto,
-            transport: Transport::WebSocket(None),
-            waiting: false,
-        };
+        *conn = Conn::free((conn.generation + 1) & 0xFFF);
         self.free.push(index);
     }
 
@@ -179,6 +175,34 @@ impl Table {
     pub(crate) fn name(&self, index: u32, conn: &Conn) -> ConnId {
         let Conn { slot, generation, .. } = *conn;
         ConnId::new(ConnParts { gateway: self.gateway, reactor: self.reactor, slot, generation, index })
+    }
+
+    /// The generation of each index, in use or not.
+    pub(crate) fn generations(&self) -> impl ExactSizeIterator<Item = u16> {
+        self.conns.iter().map(|conn| conn.generation)
+    }
+
+    /// Begins where the table of another process has ended: with these generations, and no connection as yet.
+    pub(crate) fn take_over(&mut self, generations: impl Iterator<Item = u16>) {
+        debug_assert!(self.conns.is_empty(), "a table is taken over before it is used");
+        self.conns = generations.map(|generation| Conn::free(generation & 0xFFF)).collect();
+    }
+
+    /// Takes in a connection of that table. Whether there is such an index, with that generation, and free.
+    pub(crate) fn adopt(&mut self, index: u32, conn: Conn) -> bool {
+        let Some(place) = self.conns.get_mut(index as usize) else { return false };
+        if place.stage != Stage::Free || place.generation != conn.generation {
+            return false;
+        }
+        self.handshakes += usize::from(conn.stage.is_handshake());
+        *place = conn;
+        true
+    }
+
+    /// All connections of that table are here: the other indices are free, the lowest to be used first.
+    pub(crate) fn all_adopted(&mut self) {
+        let free = self.conns.iter().enumerate().rev().filter(|(_, conn)| conn.stage == Stage::Free);
+        self.free = free.map(|(index, _)| index as u32).collect();
     }
 
     /// All connections, with their indices.

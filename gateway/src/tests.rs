@@ -4,6 +4,7 @@ mod compressed;
 mod drain;
 mod floods;
 mod greed;
+mod handover;
 mod operator;
 mod proxied;
 mod secured;

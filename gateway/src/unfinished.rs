@@ -40,6 +40,18 @@ impl Unfinished {
         }
     }
 
+    /// When the message began of which a connection has sent a part.
+    pub(crate) fn since(&self, index: u32) -> Option<u64> {
+        self.since.get(&index).copied()
+    }
+
+    /// A connection comes that began one elsewhere.
+    pub(crate) fn adopt(&mut self, index: u32, since_ms: u64) {
+        self.since.insert(index, since_ms);
+        // A look too early costs little, and tells when the next one is due.
+        self.look_at_ms = 0;
+    }
+
     /// A connection has sent all of a message, or is gone.
     #[inline]
     pub(crate) fn end(&mut self, index: u32) {

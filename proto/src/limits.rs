@@ -125,6 +125,20 @@ pub const INFLATED_BYTES_PER_READ: usize = 256 * 1024;
 pub const MOVE_GRACE: Duration = Duration::from_secs(1);
 /// Clients that are told to move are told to wait for up to so long, each for another time: a drain without a duration would otherwise send them all back at once.
 pub const MOVE_SPREAD: Duration = Duration::from_secs(1);
+/// From the start of a gateway's successor to its word that it stands ready: it reads its settings and its certificate, and opens its sockets.
+pub const HANDOVER_READY_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a handover may keep clients waiting before it is given up, if they are few …
+pub const HANDOVER_FREEZE_DEADLINE: Duration = Duration::from_secs(2);
+/// … and how much longer for each connection: six times what one costs.
+pub const HANDOVER_FREEZE_PER_CONNECTION: Duration = Duration::from_micros(30);
+/// How long a successor may take for its first turns, before whoever asked for the handover is told that it does not say how long it kept clients waiting.
+pub const HANDOVER_SERVING_DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes of one message of a handover: a Unix socket's buffer holds some of them, whatever the system's settings.
+pub const HANDOVER_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a reactor's snapshot: a million connections have 64 MiB when they are idle.
+pub const HANDOVER_SNAPSHOT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Descriptors that a reactor needs beside those that are handed to it: its poll, its mailbox, its listeners, and the standard streams.
+pub const HANDOVER_DESCRIPTORS_SPARE: u64 = 64;
 /// Places of a reactor's table that are looked at in one turn for an operator's question: a system call each at most, half a millisecond in all.
 pub const CONNECTIONS_SCANNED: u32 = 1024;
 /// From the first byte of a message to its last: a full packet over a line of 10 kbit/s.

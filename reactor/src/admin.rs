@@ -6,15 +6,24 @@ pub mod query;
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
+
+use crate::poll::Poller;
+use crate::wake::{self, Mailbox};
 
 /// From accept to the last byte of the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
+
+const LISTENER: Token = Token(0);
+const STOP: Token = Token(1);
 
 /// What was asked.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +95,8 @@ impl Response {
 /// A running admin listener; it stops when dropped.
 pub struct Admin {
     address: SocketAddr,
-    stopping: Arc<AtomicBool>,
+    listener: Arc<TcpListener>,
+    stop: Mailbox<()>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -102,21 +112,32 @@ impl Admin {
         address: SocketAddr,
         pages: impl Fn(Request<'_>) -> Response + Send + 'static,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::on(TcpListener::bind(address)?, pages)
+    }
+
+    /// The same on a socket that somebody else has bound. Another process may serve it, too: each request comes to one of the two.
+    pub fn on(
+        listener: TcpListener,
+        pages: impl Fn(Request<'_>) -> Response + Send + 'static,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&stopping);
+        let mut poller = Poller::new(2)?;
+        let (stop, stopped) = wake::mailbox(poller.registry(), STOP, 1)?;
+        poller.registry().register(&mut SourceFd(&listener.as_raw_fd()), LISTENER, Interest::READABLE)?;
+        let listener = Arc::new(listener);
+        let shared = Arc::clone(&listener);
         let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
-            for stream in listener.incoming() {
-                if stop.load(Ordering::Acquire) {
-                    return;
-                }
-                if let Err(error) = stream.and_then(|stream| serve(stream, &pages)) {
-                    tracing::debug!(%error, "admin connection failed");
+            let mut ready = Vec::new();
+            while stopped.is_empty() && poller.turn(None, &mut ready).is_ok() {
+                while let Ok((stream, _)) = shared.accept() {
+                    if let Err(error) = serve(stream, &pages) {
+                        tracing::debug!(%error, "admin connection failed");
+                    }
                 }
             }
         })?;
-        Ok(Self { address, stopping, thread: Some(thread) })
+        Ok(Self { address, listener, stop, thread: Some(thread) })
     }
 
     /// The bound address.
@@ -125,18 +146,23 @@ impl Admin {
     }
 }
 
+impl AsFd for Admin {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
 impl Drop for Admin {
     fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Release);
-        // The thread waits in accept: a connection of our own wakes it.
-        let woken = TcpStream::connect_timeout(&self.address, PATIENCE).is_ok();
-        if let Some(thread) = self.thread.take().filter(|_| woken) {
+        let told = self.stop.send(()).is_ok();
+        if let Some(thread) = self.thread.take().filter(|_| told) {
             drop(thread.join());
         }
     }
 }
 
 fn serve(mut stream: TcpStream, pages: &impl Fn(Request<'_>) -> Response) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut head = [0; HEAD_BYTES_MAX];

@@ -2,6 +2,7 @@
 //! the bytes' way is [`crate::link`]'s, the proofs are [`proto::auth`]'s.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use mio::{Registry, Token};
@@ -52,6 +53,19 @@ impl Dialer {
     /// Has both ends of each link prove that they know the secret, while there is one in the keyring.
     pub fn proving(self, keyring: Keyring, claim: Claim) -> Self {
         Self { credentials: Some((keyring, claim)), ..self }
+    }
+
+    /// With a link that is up already: another process has made it.
+    pub fn with_link(self, link: Link) -> Self {
+        Self { state: Dialing::Up(link), ..self }
+    }
+
+    /// See [`Link::carried`]; `None` if the link is not up.
+    pub fn carried(&self) -> Option<(BorrowedFd<'_>, &[u8], usize)> {
+        match &self.state {
+            Dialing::Up(link) => Some(link.carried()),
+            _ => None,
+        }
     }
 
     /// Attempts since this was asked last that ended between the connecting and the proof: the other end knows another secret, or none.

@@ -4,6 +4,7 @@
 //! What goes out is gathered in a buffer of the caller's and leaves in one write a turn ([`Link::flush`]).
 
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use mio::{Interest, Registry, Token};
 use proto::rpc::{self, FrameError};
@@ -78,6 +79,12 @@ impl Link {
     /// The error of a connect that failed.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.stream.take_error()
+    }
+
+    /// What another process needs to go on with it: the descriptor, the bytes that came and are no whole frame yet, and how much of the outgoing buffer has
+    /// left. Nothing changes here.
+    pub fn carried(&self) -> (BorrowedFd<'_>, &[u8], usize) {
+        (self.stream.as_fd(), &self.inbox[self.start..self.end], self.sent)
     }
 
     /// The token under which its events come.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -77,7 +77,12 @@ impl Listener {
 
     /// Listens on a socket that somebody else has bound, by a descriptor of its own; others may do the same.
     pub fn share(socket: BorrowedFd<'_>) -> io::Result<Self> {
-        let socket = Socket::from(socket.try_clone_to_owned()?);
+        Self::adopt(socket.try_clone_to_owned()?)
+    }
+
+    /// Listens on a socket that another process has listened on, and goes on with its queue.
+    pub fn adopt(socket: OwnedFd) -> io::Result<Self> {
+        let socket = Socket::from(socket);
         if socket.r#type()? != Type::STREAM || socket.local_addr()?.as_socket().is_none() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -172,6 +177,12 @@ impl<S: Acceptor> Listener<S> {
     }
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 /// Has a connection that nothing was read from end with a reset as soon as it is dropped: the kernel then remembers nothing of it, while a close in good order would
 /// leave it to wait for the other side, who may be there to make us wait.
 pub fn refuse(stream: &TcpStream) {
@@ -187,7 +198,6 @@ fn spare_descriptor() -> Option<OwnedFd> {
 mod tests {
     use super::*;
     use crate::poll::Poller;
-    use std::os::fd::AsFd as _;
 
     fn listener() -> (Poller, Listener, SocketAddr) {
         let poller = Poller::new(8).unwrap();

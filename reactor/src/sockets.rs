@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -67,6 +67,19 @@ struct Buffer {
     counted: usize,
 }
 
+/// What another process needs beside a socket to go on with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried<'a> {
+    /// Bytes that wait for the client.
+    pub out: &'a [u8],
+    /// Bytes of the client that were not taken.
+    pub rest: &'a [u8],
+    /// A [`Flushed::Blocked`] was told, and no [`Flushed::Drained`] since.
+    pub behind: bool,
+    /// Its writing side ends with what waits.
+    pub ending: bool,
+}
+
 /// What a flush has to tell about a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flushed {
@@ -114,6 +127,43 @@ impl Sockets {
         }
         debug_assert!(self.table[index].stream.is_none(), "socket {index} is taken");
         self.table[index] = Socket { stream: Some(stream), ..Socket::default() };
+        Ok(())
+    }
+
+    /// What another process needs to go on with the socket at `index`, and the socket. Nothing changes here.
+    pub fn carried(&self, index: u32) -> Option<(BorrowedFd<'_>, Carried<'_>)> {
+        let socket = self.table.get(index as usize)?;
+        let descriptor = socket.stream.as_ref()?.as_fd();
+        let out = socket.out.as_ref().map_or(&[][..], |out| &out.bytes[out.done..]);
+        let rest = socket.rest.as_ref().map_or(&[][..], |rest| &rest.bytes[..rest.done]);
+        let Socket { behind, ending, .. } = *socket;
+        Some((descriptor, Carried { out, rest, behind, ending }))
+    }
+
+    /// Takes in what another process has carried: as [`Sockets::adopt`], and goes on where that has ended.
+    pub fn adopt_carried(
+        &mut self,
+        index: u32,
+        stream: TcpStream,
+        registry: &Registry,
+        token: Token,
+        carried: Carried<'_>,
+    ) -> io::Result<()> {
+        self.adopt(index, stream, registry, token)?;
+        let Carried { out, rest, behind, ending } = carried;
+        let socket = &mut self.table[index as usize];
+        (socket.behind, socket.ending) = (behind, ending);
+        if !out.is_empty() {
+            socket.out = Some(self.pool.made_of(out, 0));
+            self.queued += out.len();
+        }
+        if !rest.is_empty() {
+            socket.rest = Some(self.pool.made_of(rest, rest.len()));
+        }
+        if !out.is_empty() || ending {
+            socket.dirty = true;
+            self.dirty.push(index);
+        }
         Ok(())
     }
 
@@ -451,6 +501,14 @@ struct Pool {
 }
 
 impl Pool {
+    /// A buffer with these bytes, counted.
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what a socket holds")]
+    fn made_of(&mut self, bytes: &[u8], done: usize) -> Box<Buffer> {
+        let mut buffer = Box::new(Buffer { bytes: bytes.to_vec(), done, counted: 0 });
+        self.count(&mut buffer);
+        buffer
+    }
+
     #[expect(clippy::unnecessary_box_returns, reason = "the box is what is reused")]
     fn take(&mut self) -> Box<Buffer> {
         let Some(buffer) = self.buffers.pop() else { return Box::default() };

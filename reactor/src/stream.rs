@@ -4,12 +4,13 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use settings::LinkAddress;
+use socket2::SockRef;
 
 use crate::sys;
 
@@ -62,6 +63,15 @@ impl Stream {
         }
     }
 
+    /// A connection that another process has made.
+    pub fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
+        if SockRef::from(&descriptor).local_addr()?.is_unix() {
+            Ok(Self::Unix(UnixStream::from_std(descriptor.into())))
+        } else {
+            Ok(Self::Tcp(TcpStream::from_std(descriptor.into())))
+        }
+    }
+
     /// Who is at the other end; an error of kind `NotConnected` while that is still open.
     pub fn peer(&self) -> io::Result<Peer> {
         match self {
@@ -86,6 +96,15 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.set_nodelay(true),
             Self::Unix(_) => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
     }
 }

@@ -134,13 +134,14 @@ pub fn own_descriptors(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes over a descriptor that this process was started with. To be called once for each, and only for those that whoever started it has opened for it.
+/// Takes over a descriptor that this process was started with, so that no process it starts itself inherits it. To be called once for each, and only for
+/// those that whoever started it has opened for it.
 ///
 /// # Errors
 /// Where no such descriptor is open.
 pub fn adopt(descriptor: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed; a number that is no descriptor is an error.
-    check(unsafe { libc::fcntl(descriptor, libc::F_GETFD) })?;
+    check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     // SAFETY: it is open, and by this function's contract it was opened for this process, in which nobody else has taken it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
@@ -166,6 +167,136 @@ pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
 pub fn own_uid() -> u32 {
     // SAFETY: no memory is passed, and it cannot fail (geteuid(2)).
     unsafe { libc::geteuid() }
+}
+
+/// Descriptors that one message may carry (SCM_MAX_FD of the kernel, unix(7)).
+pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
+
+/// Bytes of the header before the descriptors of a message, and room for as many as there may be, in words: the kernel wants it aligned.
+const CONTROL_WORDS: usize =
+    // SAFETY: CMSG_SPACE only computes.
+    unsafe { libc::CMSG_SPACE((DESCRIPTORS_PER_MESSAGE_MAX * size_of::<RawFd>()) as u32) } as usize
+            / size_of::<u64>();
+
+/// Sends one message with descriptors over a Unix socket (unix(7), SCM_RIGHTS). The receiver gets duplicates of them.
+///
+/// # Errors
+/// `InvalidInput` for more than [`DESCRIPTORS_PER_MESSAGE_MAX`]; `ETOOMANYREFS` while as many as this user may have open are on their way.
+pub fn send_with_descriptors(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    if descriptors.len() > DESCRIPTORS_PER_MESSAGE_MAX {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut control = [0_u64; CONTROL_WORDS];
+    // SAFETY: msghdr is a plain structure for which all zeroes is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    if !descriptors.is_empty() {
+        let numbers: Vec<RawFd> = descriptors.iter().map(BorrowedFd::as_raw_fd).collect();
+        let size = size_of_val(&numbers[..]) as u32;
+        message.msg_control = control.as_mut_ptr().cast();
+        // SAFETY: `control` is aligned and has room for the most descriptors, which these are not more than; so the first header is inside of it, and so are
+        // the numbers behind it. CMSG_SPACE and CMSG_LEN only compute.
+        unsafe {
+            message.msg_controllen = libc::CMSG_SPACE(size) as usize;
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size) as usize;
+            ptr::copy_nonoverlapping(numbers.as_ptr().cast::<u8>(), libc::CMSG_DATA(header), size as usize);
+        }
+    }
+    loop {
+        // SAFETY: the message points to `bytes` and `control`, which live on; the kernel only reads them.
+        let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+        match usize::try_from(sent) {
+            // A socket for messages takes the whole of one or nothing.
+            Ok(_) => return Ok(()),
+            Err(_) => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    }
+}
+
+/// Receives one message, and appends the descriptors that came with it, which no process started later inherits. Returns how many bytes it had; 0 at the
+/// end of the stream.
+///
+/// # Errors
+/// `InvalidData` for a message that is larger than `buffer`, or has more descriptors than this process may open; those that did come are dropped with it.
+pub fn receive_with_descriptors(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut control = [0_u64; CONTROL_WORDS];
+    // SAFETY: as above.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    let received = loop {
+        // SAFETY: the message points to `buffer` and `control`, which live on and are written to at most as far as their lengths say.
+        let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        match usize::try_from(received) {
+            Ok(received) => break received,
+            Err(_) => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    };
+    let first = descriptors.len();
+    // SAFETY: the kernel has written whole headers into `control`, and tells in `msg_controllen` how far; the two macros stay within that. A descriptor that
+    // came with SCM_RIGHTS is open, and nobody else knows of it.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(&raw const message);
+        while let Some(found) = header.as_ref() {
+            if (found.cmsg_level, found.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let numbers = libc::CMSG_DATA(header).cast::<[u8; size_of::<RawFd>()]>();
+                let count = (found.cmsg_len - libc::CMSG_LEN(0) as usize) / size_of::<RawFd>();
+                descriptors.extend(
+                    (0..count).map(|n| OwnedFd::from_raw_fd(RawFd::from_ne_bytes(numbers.add(n).read()))),
+                );
+            }
+            header = libc::CMSG_NXTHDR(&raw const message, header);
+        }
+    }
+    if message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 {
+        descriptors.truncate(first);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message was cut"));
+    }
+    Ok(received)
+}
+
+/// The most files that the calling thread's table may have open.
+pub fn open_files_max() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid, writable rlimit for the duration of the call.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    Ok(limit.rlim_cur)
+}
+
+/// Stops this process, as if by Ctrl-Z, until somebody lets it go on. For tests of what others do then.
+pub fn stop_here() {
+    // SAFETY: no memory is passed.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Microseconds of the system's monotonic clock, which is the same for all processes.
+pub fn monotonic_micros() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is writable. The clock is always there.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
 }
 
 /// What a system call that moves bytes has returned.
@@ -214,6 +345,30 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn descriptors_cross_a_socket_with_their_message_and_lead_to_the_same_thing() {
+        let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        let counters: Vec<_> = (0..DESCRIPTORS_PER_MESSAGE_MAX).map(|_| eventfd().unwrap()).collect();
+        let sent: Vec<_> = counters.iter().map(OwnedFd::as_fd).collect();
+        send_with_descriptors(here.as_fd(), b"these", &sent).unwrap();
+        send_with_descriptors(here.as_fd(), b"none", &[]).unwrap();
+        let (mut buffer, mut came) = ([0; 16], Vec::new());
+        assert_eq!(receive_with_descriptors(there.as_fd(), &mut buffer, &mut came).unwrap(), 5);
+        assert_eq!((&buffer[..5], came.len()), (&b"these"[..], counters.len()));
+        File::from(came.pop().unwrap()).write_all(&7_u64.to_ne_bytes()).unwrap();
+        let mut count = [0; 8];
+        File::from(counters.into_iter().next_back().unwrap()).read_exact(&mut count).unwrap();
+        assert_eq!(u64::from_ne_bytes(count), 7);
+        came.clear();
+        assert_eq!(receive_with_descriptors(there.as_fd(), &mut buffer, &mut came).unwrap(), 4);
+        assert!(came.is_empty());
+        drop(here);
+        assert_eq!(receive_with_descriptors(there.as_fd(), &mut buffer, &mut came).unwrap(), 0);
+        let too_many = vec![there.as_fd(); DESCRIPTORS_PER_MESSAGE_MAX + 1];
+        let refused = send_with_descriptors(there.as_fd(), b"", &too_many).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

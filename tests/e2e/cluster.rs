@@ -72,6 +72,8 @@ impl Cluster {
         let state = Server::start("state", more(state));
         let behind = ("state", state.told("listen"));
         let gateway = vec![("listen", any.clone()), ("admin", any.clone()), behind, ("reactors", "2".into())];
+        let runtime_dir = folder.path().join("run").display().to_string();
+        let gateway = [gateway, vec![("runtime-dir", runtime_dir)]].concat();
         let asked = for_gateway.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let gateway = Server::start("gateway", more(gateway.into_iter().chain(asked).collect()));
         Self { gateway, state, logic, folder }
@@ -183,6 +185,16 @@ impl Server {
     /// The same as it stands in the ready line, which may be no address of TCP.
     pub(crate) fn told(&self, name: &str) -> String {
         self.process.ready[name].as_str().expect("the ready line has it").to_owned()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.program.pid()
+    }
+
+    /// A setting that it was given.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     /// Waits until it has said something: the line.

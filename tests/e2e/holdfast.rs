@@ -1,6 +1,7 @@
 //! The `holdfast` binary of this build, run as a child: [`Holdfast`]. Owns starting and the ready line; leaves what is said to it to the tests.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -35,8 +36,13 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 impl Holdfast {
     /// Starts it with `--json` and blocks until it is ready. Give port 0 wherever it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same, with this in its environment.
+    pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let mut command = command(arguments);
-        command.arg("--json");
+        command.arg("--json").envs(environment.iter().copied());
         let program = Program::start(arguments[0], command);
         let line = program.line();
         let ready = serde_json::from_str(&line);

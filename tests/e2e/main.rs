@@ -1,7 +1,7 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
 //! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
 //! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`victim`] is a gateway to attack, [`certificates`] are what servers
-//! show, [`metrics`] asks what was counted.
+//! show, [`metrics`] asks what was counted, [`upgraded`] is a gateway that is replaced while it runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
@@ -14,10 +14,13 @@ mod holdfast;
 mod metrics;
 mod program;
 mod raw;
+mod upgraded;
 mod victim;
 
 mod a_full_reactor_leaves_newcomers_to_the_others;
+mod a_gateway_is_replaced_under_its_clients;
 mod a_gateway_that_is_stopped_sends_its_clients_elsewhere;
+mod a_handover_that_fails_changes_nothing;
 mod a_message_costs_two_system_calls;
 mod a_supervisor_is_told_and_may_pass_the_sockets;
 mod an_operator_sees_ends_and_traces_connections;

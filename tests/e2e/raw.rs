@@ -74,6 +74,13 @@ impl Raw {
         self.send_bytes(&out);
     }
 
+    /// A packet as it is sent, without sending it.
+    pub(crate) fn framed(&mut self, packet: &ClientPacket) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.wire.send(packet.clone(), &mut out);
+        out
+    }
+
     /// Sends anything.
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");

@@ -6,7 +6,7 @@ use reactor::admin::{Request, Response};
 use reactor::counters::Page;
 
 use super::ask::Asker;
-use super::counters::Counters;
+use super::counters::{Counters, Handovers};
 use super::operator;
 use crate::Mode;
 
@@ -14,10 +14,12 @@ use crate::Mode;
 pub(super) fn pages(
     mode: Mode,
     blocks: Vec<Arc<Counters>>,
+    handovers: Arc<Handovers>,
     asker: Asker,
 ) -> impl Fn(Request<'_>) -> Response + Send + 'static {
     let mut metrics = Page::default();
     metrics.add(blocks.clone());
+    metrics.add(vec![handovers]);
     move |request| match (request.method, request.path) {
         ("GET", "/healthz") => Response::text("ok\n"),
         ("GET", "/readyz") if blocks.iter().any(|block| block.draining.get() > 0) => {

@@ -97,6 +97,22 @@ reactor::counters! {
     }
 }
 
+reactor::counters! {
+    /// What became of handovers: one block for the process, written by its main thread.
+    pub(super) struct Handovers {
+        /// Times that the gateway was handed over to a new process since it was first started.
+        counter done = "holdfast_gateway_handovers";
+        /// Handovers that this process has tried and given up.
+        counter failed = "holdfast_gateway_handovers_failed";
+        /// Connections that this process took over.
+        gauge connections = "holdfast_gateway_handover_connections";
+        /// Bytes of what it was told of them.
+        gauge bytes = "holdfast_gateway_handover_bytes";
+        /// Microseconds for which the clients of a reactor were not served then; the longest.
+        gauge silence = "holdfast_gateway_handover_silence_microseconds";
+    }
+}
+
 impl Counters {
     /// Makes the numbers of a reactor's TLS visible. Called once a turn.
     pub(super) fn tls(&self, tls: &Tls) {

@@ -6,6 +6,7 @@
 //! the others where `net.ipv4.tcp_migrate_req` says so.
 
 use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -58,31 +59,38 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Opens the listeners. Their tokens count from `first` on.
-    pub(super) fn start(
-        doors: Doors,
-        passed: PassedSockets,
-        reactor: u8,
-        group: Group,
-        first: usize,
-        registry: &Registry,
-    ) -> io::Result<Self> {
-        let mut listening =
-            Self { doors, passed, reactor, first, group, open: Vec::new(), is_away: false, join_at_ms: 0 };
-        listening.open(registry)?;
-        Ok(listening)
+    /// Those of these doors, not yet open. Their tokens count from `first` on.
+    pub(super) fn new(doors: Doors, passed: PassedSockets, reactor: u8, group: Group, first: usize) -> Self {
+        Self { doors, passed, reactor, first, group, open: Vec::new(), is_away: false, join_at_ms: 0 }
     }
 
-    fn open(&mut self, registry: &Registry) -> io::Result<()> {
-        let mut open = Vec::new();
-        for (place, (_, name, address)) in self.doors.iter_mut().enumerate() {
-            let mut listener = self.passed.listen(name, self.reactor, *address)?;
+    /// Opens them.
+    pub(super) fn open(&mut self, registry: &Registry) -> io::Result<()> {
+        let open = (0..self.doors.len()).map(|place| self.listen(place)).collect::<io::Result<Vec<_>>>()?;
+        self.accept_from(open, registry)
+    }
+
+    /// A listener for the door at this place, from which nobody accepts yet.
+    pub(super) fn listen(&mut self, place: usize) -> io::Result<Listener> {
+        let (_, name, address) = &mut self.doors[place];
+        let listener = self.passed.listen(name, self.reactor, *address)?;
+        *address = listener.address()?;
+        Ok(listener)
+    }
+
+    /// Accepts from these listeners, one for each door.
+    pub(super) fn accept_from(&mut self, mut open: Vec<Listener>, registry: &Registry) -> io::Result<()> {
+        for (place, listener) in open.iter_mut().enumerate() {
             listener.register(registry, Token(self.first + place))?;
-            *address = listener.address()?;
-            open.push(listener);
+            self.doors[place].2 = listener.address()?;
         }
         self.open = open;
         Ok(())
+    }
+
+    /// The descriptors of those that are open.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.open.iter().map(|listener| listener.as_fd())
     }
 
     /// Where it listens, with the ports that the kernel has chosen.

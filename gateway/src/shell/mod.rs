@@ -5,6 +5,7 @@
 mod admin;
 mod ask;
 mod counters;
+pub mod handover;
 mod io;
 mod listening;
 mod operator;
@@ -14,8 +15,10 @@ mod worker;
 
 use std::io as std_io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::process::Command as Program;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::bounded;
@@ -28,9 +31,13 @@ use reactor::sys;
 use reactor::wake::{self, Mailbox};
 use settings::LinkAddress;
 
-use crate::{Bounds, Config, Door, Settings, Tls, Tunables};
+use crate::handover::message::{Offer, OfferedDoor};
+use crate::{Bounds, Config, Door, Mode, Settings, Tls, Tunables};
 use ask::Asker;
-use counters::Counters;
+use counters::{Counters, Handovers};
+use handover::channel::Hatch;
+use handover::take::Taking;
+use handover::{Giving, Passed, Report};
 use listening::Group;
 use passed::PassedSockets;
 use tls::Pool;
@@ -40,15 +47,28 @@ use worker::{Birth, Command, Doors, Worker};
 /// Commands that may wait for a reactor.
 const COMMANDS: usize = 16;
 
-/// Where a reactor is told what to do, and its thread. The mailbox outlives the thread.
-type Reactor = (Mailbox<Command>, JoinHandle<std_io::Result<()>>);
+/// Where a reactor is told what to do, and its thread. The mailbox and the hatch outlive the thread.
+#[derive(Debug)]
+struct Reactor {
+    mailbox: Mailbox<Command>,
+    hatch: Hatch,
+    thread: JoinHandle<std_io::Result<()>>,
+}
 
 /// A running gateway.
 #[derive(Debug)]
 pub struct Running {
+    config: Config,
+    boot_epoch: u64,
+    /// How often it was handed over before it came to this process.
+    handovers: u32,
+    counted: Arc<Handovers>,
+    /// Handovers that this process has tried.
+    tries: AtomicU64,
     listen: Vec<(&'static str, SocketAddr)>,
     admin: Admin,
     reactors: Vec<Reactor>,
+    blocks: Vec<Arc<Counters>>,
     /// Who we are to clients that speak TLS, and who does the handshakes.
     tls: Option<(Arc<Identity>, Pool)>,
     keyring: Keyring,
@@ -59,13 +79,29 @@ pub struct Running {
 /// Starts a gateway: one thread for each reactor, and one for the admin pages. It takes clients at once, and logs them in as soon as the state server is
 /// there.
 pub fn start(config: &Config) -> std_io::Result<Running> {
+    let (running, _) = begin(config, None)?;
+    Ok(running)
+}
+
+/// Starts a gateway in the place of another one, which hands over everything that it has by this Unix socket. There are as many reactors as it has, whatever the settings say.
+/// Returns the stdin of the other one, too, if that is to end with it.
+///
+/// # Errors
+/// Why it cannot take over; the other one was told, and serves on.
+pub fn take_over(config: &Config, control: OwnedFd) -> std_io::Result<(Running, Option<OwnedFd>)> {
+    sys::raise_open_files()?;
+    begin(config, Some(Taking::begin(control, config)?))
+}
+
+fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running, Option<OwnedFd>)> {
     let files = sys::raise_open_files()?;
     tracing::debug!(files, "each reactor may open so many files");
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let count = if config.reactors == 0 { cores } else { config.reactors as usize };
+    let wanted = if config.reactors == 0 { cores } else { config.reactors as usize };
+    let count = taking.as_ref().map_or(wanted, |taking| taking.offer().descriptors.len());
     let count = count.min(proto::limits::REACTORS_MAX);
     let clock = Clock::start();
-    let boot_epoch = clock.now().unix_ms;
+    let boot_epoch = taking.as_ref().map_or(clock.now().unix_ms, |taking| taking.offer().boot_epoch);
     let mut doors = doors(config);
     let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
     let tunables = Arc::new(Tunables::from(config));
@@ -97,14 +133,56 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             everybodys: blocks.clone(),
             crew: None,
         };
+        let pool = tls.as_ref().map(|(_, pool)| pool);
         let reactor;
-        (reactor, doors) = spawn(birth, tls.as_ref().map(|(_, pool)| pool))?;
+        (reactor, doors) = spawn(birth, pool, taking.as_mut().map(|taking| (taking, config)))?;
         reactors.push(reactor);
     }
-    let asker = Asker::new(reactors.iter().map(|(mailbox, _)| mailbox.clone()).collect());
-    let admin = Admin::start(config.admin, admin::pages(config.mode, blocks, asker))?;
+    let (mut admin_socket, mut stdin) = (None, None);
+    let counted = Arc::<Handovers>::default();
+    let handovers = taking.as_ref().map_or(0, |taking| taking.offer().handovers + 1);
+    if let Some(mut taking) = taking {
+        (admin_socket, stdin) = (taking.admin(config), taking.stdin());
+        doors = taking.take()?;
+        let passed = taking.serve();
+        note(&counted, handovers, &passed);
+    }
+    let asker = Asker::new(reactors.iter().map(|reactor| reactor.mailbox.clone()).collect());
+    let pages = admin::pages(config.mode, blocks.clone(), Arc::clone(&counted), asker);
+    let admin = match admin_socket {
+        Some(listener) => Admin::on(listener, pages)?,
+        None => Admin::start(config.admin, pages)?,
+    };
     let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
-    Ok(Running { listen, admin, reactors, tls, keyring, _passed: passed })
+    let (config, tries) = (config.clone(), AtomicU64::new(0));
+    let running = Running {
+        config,
+        boot_epoch,
+        handovers,
+        counted,
+        tries,
+        listen,
+        admin,
+        reactors,
+        blocks,
+        tls,
+        keyring,
+        _passed: passed,
+    };
+    Ok((running, stdin))
+}
+
+/// Counts a handover to this process, and tells the log.
+fn note(counted: &Handovers, handovers: u32, passed: &[Passed]) {
+    let sum = |of: fn(&Passed) -> u64| passed.iter().map(of).sum::<u64>();
+    let (connections, bytes) = (sum(|passed| passed.connections), sum(|passed| passed.bytes));
+    let silence = passed.iter().filter_map(|passed| passed.freeze).max().unwrap_or_default();
+    counted.done.set(handovers.into());
+    counted.connections.set(connections);
+    counted.bytes.set(bytes);
+    counted.silence.set(silence.as_micros() as u64);
+    let silence_us = silence.as_micros() as u64;
+    tracing::info!(handovers, connections, bytes, silence_us, "took over");
 }
 
 /// The listeners that every reactor has: by the setting that names the address.
@@ -139,14 +217,14 @@ impl Running {
 
     /// Tells whether every reactor turns; to be asked on any thread but theirs.
     pub fn pulse(&self) -> impl Fn() -> bool + Send + 'static {
-        let asker = Asker::new(self.reactors.iter().map(|(mailbox, _)| mailbox.clone()).collect());
+        let asker = Asker::new(self.reactors.iter().map(|reactor| reactor.mailbox.clone()).collect());
         move || asker.all_turn()
     }
 
     /// Has all reactors take on what may be changed while they run: the settings that are marked `@live`. Nobody is disconnected.
     pub fn reload(&self, config: &Config) {
         let tunables = Arc::new(Tunables::from(config));
-        for (mailbox, _) in &self.reactors {
+        for Reactor { mailbox, .. } in &self.reactors {
             drop(mailbox.send_blocking(Command::Reload(Arc::clone(&tunables))));
         }
         match secrets(config) {
@@ -166,39 +244,95 @@ impl Running {
         }
     }
 
+    /// Hands everything over to the process that this program starts. On success nothing is left to do here but [`Running::stop`], which lets those clients go that
+    /// could not be handed over. Otherwise nothing has changed.
+    ///
+    /// # Errors
+    /// Why nothing has changed.
+    pub fn hand_over(&self, program: Program, stdin: Option<BorrowedFd<'_>>) -> Result<Report, String> {
+        if self.blocks.iter().any(|block| block.draining.get() > 0) {
+            return Err("this gateway is letting its clients go".into());
+        }
+        let config = &self.config;
+        let told = doors(config).into_iter().map(|(_, _, told)| told).chain([config.admin]);
+        let doors = self.addresses().into_iter().zip(told).map(|((setting, bound), told)| OfferedDoor {
+            setting: setting.to_owned(),
+            told: told.to_string(),
+            bound: bound.to_string(),
+        });
+        let descriptors = self.blocks.iter().map(|block| block.connections.get() as u32);
+        let offer = Offer {
+            gateway: config.id as u16,
+            echo: config.mode == Mode::Echo,
+            boot_epoch: self.boot_epoch,
+            handovers: self.handovers,
+            state: config.state.to_string(),
+            doors: doors.collect(),
+            stdin: stdin.is_some(),
+            descriptors: descriptors.collect(),
+        };
+        let attached: Vec<_> = [self.admin.as_fd()].into_iter().chain(stdin).collect();
+        let reactors = self.reactors.iter().map(|reactor| (&reactor.mailbox, &reactor.hatch)).collect();
+        let number = self.tries.fetch_add(1, Ordering::Relaxed);
+        let outcome = Giving::run(program, &offer, &attached, reactors, number);
+        self.counted.failed.add(u64::from(outcome.is_err()));
+        outcome
+    }
+
     /// Takes nobody in any more, lets all clients go over the time that the settings say, and ends the threads.
     pub fn stop(self) -> std_io::Result<()> {
-        for (mailbox, _) in &self.reactors {
+        for Reactor { mailbox, .. } in &self.reactors {
             // A reactor that is gone needs no telling; how it went is told by its thread.
             drop(mailbox.send_blocking(Command::Drain));
         }
-        let (mailboxes, threads): (Vec<_>, Vec<_>) = self.reactors.into_iter().unzip();
+        drop(self.admin);
+        let (handles, threads): (Vec<_>, Vec<_>) = self
+            .reactors
+            .into_iter()
+            .map(|reactor| ((reactor.mailbox, reactor.hatch), reactor.thread))
+            .unzip();
         let ended = threads.into_iter().try_for_each(join);
         if let Some((_, pool)) = self.tls {
             pool.join();
         }
-        drop(mailboxes);
+        drop(handles);
         ended
     }
 }
 
-/// Starts a reactor, which opens its own listeners, and tells where these listen: the kernel may have chosen the ports.
-fn spawn(mut birth: Birth, pool: Option<&Pool>) -> std_io::Result<(Reactor, Doors)> {
+/// Starts a reactor, which opens its own listeners or waits for those of the one before it, and tells where these listen: the kernel may have chosen the ports.
+fn spawn(
+    mut birth: Birth,
+    pool: Option<&Pool>,
+    taking: Option<(&mut Taking, &Config)>,
+) -> std_io::Result<(Reactor, Doors)> {
     let outcomes = pool.map_or(0, |_| proto::limits::TLS_JOBS_MAX);
     let (mailbox, commands) = wake::unregistered(COMMANDS + outcomes)?;
+    let hatch = Hatch::new()?;
     birth.crew = pool.map(|pool| pool.crew(mailbox.clone()));
     let (send, receive) = bounded(1);
+    let place = taking.map(|(taking, config)| {
+        taking.place(birth.settings.reactor, &mut birth.doors, config, hatch.clone(), send.clone())
+    });
+    let place = place.transpose()?;
+    let kept_hatch = hatch.clone();
     let thread = thread::Builder::new().name(format!("reactor-{}", birth.settings.reactor)).spawn(move || {
-        let kept: Vec<_> = birth.passed.descriptors().chain([commands.as_fd()]).collect();
+        let kept: Vec<_> = birth.passed.descriptors().chain([commands.as_fd(), kept_hatch.inside()]).collect();
         if let Err(why) = sys::own_descriptors(&kept) {
             tracing::warn!(%why, "the reactors share one table of descriptors, and one limit of open files");
         }
-        let worker = Worker::new(birth, commands)?;
-        send.send(worker.doors().clone()).map_err(std_io::Error::other)?;
+        let worker = match place {
+            Some(place) => Worker::in_place(birth, commands, place)?,
+            None => {
+                let worker = Worker::new(birth, commands)?;
+                send.send(worker.doors().clone()).map_err(std_io::Error::other)?;
+                worker
+            }
+        };
         worker.run()
     })?;
     match receive.recv() {
-        Ok(doors) => Ok(((mailbox, thread), doors)),
+        Ok(doors) => Ok((Reactor { mailbox, hatch, thread }, doors)),
         Err(_) => Err(join(thread).err().unwrap_or_else(|| std_io::Error::other("a reactor ended at once"))),
     }
 }

@@ -1,11 +1,14 @@
 //! One reactor thread: its loop, its listener, its sockets, its links. Reads what is ready, hands it to the machine, and flushes once at the end of each turn.
 
+mod give;
+mod take;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use mio::Token;
 use proto::auth::Claim;
 use proto::close::CloseReason;
@@ -29,6 +32,8 @@ use super::listening::{Group, Listening};
 use super::passed::PassedSockets;
 use super::tls::{Crew, Opened, Outcome, Tls};
 use crate::{Door, Gateway, Input, LinkError, Mode, Settings, Tunables};
+pub(super) use give::{Order, Verdict};
+pub(super) use take::{Place, Taken};
 
 /// Sources reported in one turn. More would delay the flush; fewer would cost more turns.
 const EVENTS: usize = 1024;
@@ -58,6 +63,8 @@ pub(super) enum Command {
     Ask(Asked),
     /// The pool has done a step of a TLS handshake.
     Shaken(Box<Outcome>),
+    /// Hand everything over.
+    Give(Box<Order>),
 }
 
 /// Where to listen: for whom, the setting that says so, and the address.
@@ -100,19 +107,30 @@ pub(super) struct Worker {
     told: Vec<(u32, Flushed)>,
     shed: u64,
     stopping: bool,
+    /// There from the order to hand over to the end of the turn.
+    order: Option<Box<Order>>,
+    /// There until the first turn after a handover: where to tell of it.
+    turned: Option<Sender<(u8, u64)>>,
 }
 
 impl Worker {
     /// Opens all that a reactor needs. To be called on its own thread, whose table of descriptors may be its own.
     pub(super) fn new(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
+        let mut worker = Self::without_sources(birth, commands)?;
+        worker.listening.open(worker.poller.registry())?;
+        worker.dial_first();
+        Ok(worker)
+    }
+
+    /// A reactor that hears its mailbox and nobody else.
+    fn without_sources(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
         let Birth { settings, clock, doors, passed, group, state, keyring, counters, everybodys, crew } =
             birth;
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
-        let reactor = settings.reactor;
-        let listening = Listening::start(doors, passed, reactor, group, LISTENERS, poller.registry())?;
+        let listening = Listening::new(doors, passed, settings.reactor, group, LISTENERS);
         let sockets = Sockets::with_room(settings.bounds.room.places().min(PLACES_RESERVED_MAX));
-        let mut worker = Self {
+        Ok(Self {
             machine: Gateway::new(settings.clone()),
             settings,
             clock,
@@ -129,11 +147,16 @@ impl Worker {
             told: Vec::new(),
             shed: 0,
             stopping: false,
-        };
-        if worker.settings.mode == Mode::Relay {
-            worker.dial(1, true);
+            order: None,
+            turned: None,
+        })
+    }
+
+    /// Dials the first shard, which tells how many there are.
+    fn dial_first(&mut self) {
+        if self.settings.mode == Mode::Relay {
+            self.dial(1, true);
         }
-        Ok(worker)
     }
 
     /// Where it listens, with the ports that the kernel has chosen.
@@ -162,6 +185,13 @@ impl Worker {
             ended = self.clock.micros();
             self.counters.turn(&self.machine, ready.len(), ended - woken);
             self.counters.publish(&self.machine, self.shed);
+            if let Some(turned) = self.turned.take() {
+                // Whoever handed over may be gone.
+                let _ = turned.send((self.settings.reactor, ended));
+            }
+            if let Some(order) = self.order.take() {
+                self.give(*order, now);
+            }
             if self.stopping {
                 let limit = *give_up_ms.get_or_insert_with(|| {
                     self.tell(now, Input::Drain);
@@ -233,6 +263,7 @@ impl Worker {
                 Command::Reload(tunables) => self.tell(now, Input::Reload(tunables)),
                 Command::Ask(asked) => asked.answer(now, &mut self.machine, &mut self.io),
                 Command::Shaken(outcome) => self.settle(*outcome, now),
+                Command::Give(order) => self.order = Some(order),
             }
         }
     }
@@ -358,20 +389,23 @@ impl Worker {
 
     /// Sees to it that there is a link to each of so many shards.
     fn dial(&mut self, count: u32, anew: bool) {
-        let Settings { gateway, reactor, boot_epoch, .. } = self.settings;
-        let seed = boot_epoch ^ u64::from(gateway) << 32 ^ u64::from(reactor) << 24;
-        let dialer = |shard| {
-            let token = Token(LINKS + shard as usize);
-            let claim = Claim::Gateway(Hello { gateway, reactor, boot_epoch, shard });
-            let dialer = Dialer::new(self.state.clone(), token, seed ^ u64::from(shard) << 48);
-            dialer.proving(self.keyring.clone(), claim)
-        };
         if anew {
             self.dialers.clear();
         }
-        let kept = self.dialers.len() as u32;
-        self.dialers.extend((kept..count).map(dialer));
+        for shard in self.dialers.len()..count as usize {
+            let dialer = self.dialer(shard as u32);
+            self.dialers.push(dialer);
+        }
         self.io.frames.resize_with(count as usize, Vec::new);
+    }
+
+    /// One that keeps the link to this shard up.
+    fn dialer(&self, shard: u32) -> Dialer {
+        let Settings { gateway, reactor, boot_epoch, .. } = self.settings;
+        let seed = boot_epoch ^ u64::from(gateway) << 32 ^ u64::from(reactor) << 24 ^ u64::from(shard) << 48;
+        let claim = Claim::Gateway(Hello { gateway, reactor, boot_epoch, shard });
+        let dialer = Dialer::new(self.state.clone(), Token(LINKS + shard as usize), seed);
+        dialer.proving(self.keyring.clone(), claim)
     }
 
     fn lose(&mut self, shard: u32, why: &dyn std::error::Error, now: Now) {

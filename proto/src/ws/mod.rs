@@ -20,7 +20,7 @@ mod tests;
 
 pub use error::WsError;
 pub use frame::Opcode;
-pub use receive::{Event, Found, Limits, Receiver};
+pub use receive::{Event, Found, Fragments, Limits, Receiver, Remembered};
 pub use utf8::is_utf8;
 
 use crate::packet::Codec;

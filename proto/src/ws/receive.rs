@@ -2,11 +2,15 @@
 //! between frames, the bounded assembly of fragments, and the memory of how far a partial frame has been worked on; the buffer is the
 //! caller's.
 
+mod remembered;
+
 use std::ops::Range;
 
 use super::frame::{HEAD_BYTES_MAX, Header};
 use super::utf8::Utf8;
 use super::{Opcode, Role, WsError, close, mask};
+
+pub use remembered::{Fragments, Remembered};
 
 /// What is taken from a peer. It may change between calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,7 +302,8 @@ impl Receiver {
     /// Unmasks and checks what is new of a data frame's payload.
     #[inline]
     fn work_on(&mut self, payload: &mut [u8], header: Header) -> Result<(), WsError> {
-        let done = self.done as usize;
+        // Less than was done before is never there, unless whoever remembered it for us was wrong.
+        let done = payload.len().min(self.done as usize);
         let new = &mut payload[done..];
         let ascii = header.mask.is_some_and(|key| mask::apply(new, key, done));
         let (opcode, compressed) = match &self.assembly {

@@ -24,6 +24,18 @@ impl Utf8 {
         Self { carried: [0; 3], length: 0 }
     }
 
+    /// The beginning of a character.
+    pub(super) fn carried(&self) -> &[u8] {
+        &self.carried[..usize::from(self.length)]
+    }
+
+    /// A text that was cut inside a character, of which this has come; `None` if no character begins so.
+    pub(super) fn begun(carried: &[u8]) -> Option<Self> {
+        let mut text = Self::new();
+        text.feed(carried).ok().filter(|()| text.length as usize == carried.len())?;
+        Some(text)
+    }
+
     /// Checks the next bytes of the text.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Invalid> {
         let bytes = if self.length == 0 { bytes } else { self.complete(bytes)? };

@@ -1,0 +1,133 @@
+//! A gateway's program is replaced while it runs: its clients go on over the same connections, whatever they were in the middle of.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use client::wire::Transport;
+use proto::packet::Codec;
+
+use crate::cluster::Cluster;
+use crate::crowd::{self, Crowd};
+use crate::device::{Device, Way};
+use crate::raw::{Raw, connect};
+use crate::upgraded::Replaced;
+
+/// Messages of each person in the crowd.
+const MESSAGES: usize = 600;
+
+#[test]
+fn people_who_talk_do_not_notice_that_their_gateway_is_replaced() {
+    let cluster = Cluster::start();
+    let mut gateway = Replaced::of(&cluster.gateway);
+    let crowd = Crowd::start(&cluster, MESSAGES);
+    for _ in 0..4 {
+        crowd.await_answers(Crowd::total(MESSAGES) / 8);
+        gateway.replace();
+    }
+    let people = crowd.finish();
+    for person in &people {
+        assert_eq!((person.disconnects, person.logins, person.resumes), (0, 0, 0));
+    }
+    crowd::check(&cluster, &people);
+}
+
+#[test]
+fn what_is_half_said_is_said_to_the_end_to_the_successor() {
+    let cluster = Cluster::start();
+    let mut gateway = Replaced::of(&cluster.gateway);
+    let mut listener = Device::online(&cluster, "listener", "phone", Way::Tcp);
+    let mut raws: Vec<Raw> = [Transport::WebSocket(Codec::Proto), Transport::Tcp]
+        .into_iter()
+        .enumerate()
+        .map(|(n, transport)| Raw::log_in(cluster.address(), transport, &format!("half{n}")))
+        .collect();
+    let packets: Vec<Vec<u8>> =
+        raws.iter_mut().map(|raw| raw.framed(&submit("listener", "in halves"))).collect();
+    for (raw, packet) in raws.iter_mut().zip(&packets) {
+        raw.send_bytes(&packet[..packet.len() / 2]);
+    }
+    // An upgrade request that is not whole, a magic that is not, and a connection that says nothing.
+    let mut upgrade = connect(cluster.address());
+    upgrade.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnec").unwrap();
+    let mut magic = connect(cluster.address());
+    magic.write_all(b"HF").unwrap();
+    gateway.replace();
+    for (raw, packet) in raws.iter_mut().zip(&packets) {
+        raw.send_bytes(&packet[packet.len() / 2..]);
+        listener.hear("in halves");
+    }
+    let rest = "tion: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                Sec-WebSocket-Protocol: holdfast.v1.proto\r\n\r\n";
+    upgrade.write_all(rest.as_bytes()).unwrap();
+    assert!(read_some(&mut upgrade).starts_with("HTTP/1.1 101"));
+    magic.write_all(b"T1").unwrap();
+    magic.write_all(&[0, 0, 0, 1, 0]).unwrap();
+    assert!(!read_some(&mut magic).is_empty(), "the first packet is refused, so it was read");
+}
+
+#[test]
+fn clients_that_are_behind_get_every_byte_once() {
+    let echo = Replaced::echo(&[]);
+    let mut gateway = echo;
+    let mut slow = connect(gateway.address());
+    slow.write_all(b"HFT1").unwrap();
+    // More than the buffers of both kernels hold, so that the gateway keeps some of it, and does not read the rest.
+    let packets: Vec<Vec<u8>> = (0..160_u32).map(|n| packet(&vec![n as u8; 60_000])).collect();
+    let mut writer = slow.try_clone().unwrap();
+    let sent = packets.concat();
+    let sending = std::thread::spawn(move || writer.write_all(&sent).unwrap());
+    gateway.await_more("holdfast_gateway_clients_blocked_total", 0);
+    for _ in 0..3 {
+        gateway.replace();
+    }
+    for packet in &packets {
+        let mut came = vec![0; packet.len()];
+        slow.read_exact(&mut came).unwrap();
+        assert!(came == *packet, "an answer is not what was said");
+    }
+    sending.join().unwrap();
+}
+
+#[test]
+fn many_replacements_in_a_row_leave_nothing_behind() {
+    let mut gateway = Replaced::echo(&[]);
+    let mut clients: Vec<TcpStream> = (0..50)
+        .map(|_| {
+            let mut stream = connect(gateway.address());
+            stream.write_all(b"HFT1").unwrap();
+            stream
+        })
+        .collect();
+    let mut opened = Vec::new();
+    for round in 0..20 {
+        for stream in &mut clients {
+            stream.write_all(&packet(format!("round {round}").as_bytes())).unwrap();
+        }
+        gateway.replace();
+        for stream in &mut clients {
+            let expected = packet(format!("round {round}").as_bytes());
+            let mut came = vec![0; expected.len()];
+            stream.read_exact(&mut came).unwrap();
+            assert_eq!(came, expected);
+        }
+        opened.push(gateway.open_descriptors());
+    }
+    // Those of the first successor are there in the last one, and no more.
+    assert_eq!(opened.first(), opened.last(), "{opened:?}");
+}
+
+fn packet(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
+}
+
+fn submit(to: &str, text: &str) -> proto::packet::ClientPacket {
+    use proto::packet::{Body, ClientBody, ClientPacket, Submit, Target};
+    let target = Target::User(to.parse().expect("a uid"));
+    ClientPacket { client_id: 1, body: ClientBody::Submit(Submit { target, body: Body::Text(text.into()) }) }
+}
+
+fn read_some(stream: &mut TcpStream) -> String {
+    let mut buffer = [0; 1024];
+    let count = stream.read(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..count]).into_owned()
+}
