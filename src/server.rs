@@ -114,7 +114,11 @@ pub(crate) fn run<C: Server>(given: &ArgMatches) -> Result<(), Failure> {
     let started = if takes_over { take_over(&config) } else { config.start().map(|running| (running, None)) };
     let (running, stdin) = started.map_err(|why| Failure::runtime(C::SECTION, why))?;
     let ready = if given.get_flag("json") { json_line } else { human_line };
-    print::line(&ready(C::SECTION, &C::addresses(&running)))?;
+    let told = print::line(&ready(C::SECTION, &C::addresses(&running)));
+    // Whoever read what the first process printed may have gone since; that is no reason to let its clients go.
+    if !takes_over {
+        told?;
+    }
     supervisor::ready();
     let watchdog = supervisor::watch(C::pulse(&running));
     let stdin_ends = given.get_flag("stop-on-stdin-eof");

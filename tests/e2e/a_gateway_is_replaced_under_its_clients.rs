@@ -4,8 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use client::wire::Transport;
-use proto::packet::Codec;
+use proto::packet::{ClientBody, ClientPacket, Codec, ServerBody};
 
+use crate::certificates::{Authority, ServerFiles};
+use crate::clients_may_speak_tls::handshake;
 use crate::cluster::Cluster;
 use crate::crowd::{self, Crowd};
 use crate::device::{Device, Way};
@@ -89,6 +91,32 @@ fn clients_that_are_behind_get_every_byte_once() {
 }
 
 #[test]
+fn who_speaks_tls_is_told_to_move_and_comes_back_to_the_successor() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, files) = (Authority::new(folder.path()), ServerFiles::at(folder.path()));
+    authority.issue(&files);
+    let cluster = Cluster::start_with(&[&files.settings()[..], &[("drain", "100ms")]].concat());
+    let mut gateway = Replaced::of(&cluster.gateway);
+    let client = authority.client();
+    let secure = || handshake(cluster.address(), &client).unwrap();
+    let mut alice = Raw::logged_in_over(secure(), Transport::Tcp, "alice");
+    let mut bob = Raw::log_in(cluster.address(), Transport::Tcp, "bob");
+    let report = gateway.replace();
+    assert!(report.contains("connections passed on: 1,"), "{report}");
+    assert!(report.contains("told to come back: 1,"), "{report}");
+    assert!(matches!(alice.packet().body, ServerBody::Move { .. }));
+    assert_eq!(alice.next(), None);
+    is_alive(&mut Raw::logged_in_over(secure(), Transport::Tcp, "alice"));
+    is_alive(&mut bob);
+}
+
+/// Says something that is answered.
+fn is_alive(raw: &mut Raw) {
+    raw.send(ClientPacket { client_id: 0, body: ClientBody::Heartbeat });
+    assert_eq!(raw.packet().body, ServerBody::Heartbeat);
+}
+
+#[test]
 fn many_replacements_in_a_row_leave_nothing_behind() {
     let mut gateway = Replaced::echo(&[]);
     let mut clients: Vec<TcpStream> = (0..50)
@@ -120,8 +148,8 @@ fn packet(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
 }
 
-fn submit(to: &str, text: &str) -> proto::packet::ClientPacket {
-    use proto::packet::{Body, ClientBody, ClientPacket, Submit, Target};
+fn submit(to: &str, text: &str) -> ClientPacket {
+    use proto::packet::{Body, Submit, Target};
     let target = Target::User(to.parse().expect("a uid"));
     ClientPacket { client_id: 1, body: ClientBody::Submit(Submit { target, body: Body::Text(text.into()) }) }
 }

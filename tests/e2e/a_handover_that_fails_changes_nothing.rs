@@ -199,7 +199,8 @@ fn strangers_get_nothing_at_the_socket_for_wishes() {
     let socket = directory.join(format!("gateway-{}.sock", scene.gateway.pid));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&directory), mode(&socket)), (0o700, 0o600));
-    for rubbish in [&b""[..], b"\0\n", b"no end of the line", &[b'x'; 100_000], b"\xFF\xFE\n"] {
+    let long = vec![b'x'; 100_000];
+    for rubbish in [&b""[..], b"\0\n", b"no end of the line", &long, b"\xFF\xFE\n"] {
         let mut stream = UnixStream::connect(&socket).unwrap();
         // It may be closed before it has taken everything.
         drop(stream.write_all(rubbish));

@@ -20,7 +20,7 @@ use crate::holdfast::Holdfast;
 use crate::metrics::{await_metric, metric};
 use crate::raw::{Raw, connect, exchange};
 
-type Secure = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;
 
 /// A cluster that speaks TLS, and who its certificate is from.
 struct Scene {
@@ -52,7 +52,7 @@ impl Scene {
 }
 
 /// Connects, and does the handshake.
-fn handshake(edge: SocketAddr, client: &Arc<ClientConfig>) -> std::io::Result<Secure> {
+pub(crate) fn handshake(edge: SocketAddr, client: &Arc<ClientConfig>) -> std::io::Result<Secure> {
     let name = ServerName::try_from("localhost").unwrap();
     let mut stream = connect(edge);
     let mut connection = ClientConnection::new(Arc::clone(client), name).unwrap();

@@ -14,11 +14,11 @@ pub(crate) mod tls;
 mod worker;
 
 use std::io as std_io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::process::Command as Program;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::bounded;
@@ -63,6 +63,8 @@ pub struct Running {
     /// How often it was handed over before it came to this process.
     handovers: u32,
     counted: Arc<Handovers>,
+    /// It has a successor, which has everything.
+    replaced: AtomicBool,
     /// Handovers that this process has tried.
     tries: AtomicU64,
     listen: Vec<(&'static str, SocketAddr)>,
@@ -104,25 +106,14 @@ fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running
     let boot_epoch = taking.as_ref().map_or(clock.now().unix_ms, |taking| taking.offer().boot_epoch);
     let mut doors = doors(config);
     let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
-    let tunables = Arc::new(Tunables::from(config));
     let tls = secure(config, cores, count)?;
+    let settings = settings(config, count as u32, files, boot_epoch, tls.is_some());
     let keyring = Keyring::new(secrets(config)?);
     let (mut reactors, group) = (Vec::new(), Group::new(count));
     let blocks: Vec<Arc<Counters>> = (0..count).map(|_| Arc::default()).collect();
     for (number, counters) in blocks.iter().enumerate() {
-        let settings = Settings {
-            mode: config.mode,
-            limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
-            deflate: config.deflate,
-            tls: if tls.is_some() { config.tls } else { Tls::Off },
-            gateway: config.id as u16,
-            reactor: number as u8,
-            boot_epoch,
-            tunables: Arc::clone(&tunables),
-            bounds: Bounds::of(config, count as u32, files),
-        };
         let birth = Birth {
-            settings,
+            settings: Settings { reactor: number as u8, ..settings.clone() },
             clock,
             doors: doors.clone(),
             passed: passed.clone(),
@@ -138,28 +129,29 @@ fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running
         (reactor, doors) = spawn(birth, pool, taking.as_mut().map(|taking| (taking, config)))?;
         reactors.push(reactor);
     }
-    let (mut admin_socket, mut stdin) = (None, None);
+    // Whatever can fail comes before the word that makes this process the gateway.
+    let admin_socket = taking.as_mut().and_then(|taking| taking.admin(config));
+    let admin_socket = admin_socket.map_or_else(|| TcpListener::bind(config.admin), Ok)?;
+    let mut stdin = None;
     let counted = Arc::<Handovers>::default();
     let handovers = taking.as_ref().map_or(0, |taking| taking.offer().handovers + 1);
     if let Some(mut taking) = taking {
-        (admin_socket, stdin) = (taking.admin(config), taking.stdin());
+        stdin = taking.stdin();
         doors = taking.take()?;
         let passed = taking.serve();
         note(&counted, handovers, &passed);
     }
     let asker = Asker::new(reactors.iter().map(|reactor| reactor.mailbox.clone()).collect());
     let pages = admin::pages(config.mode, blocks.clone(), Arc::clone(&counted), asker);
-    let admin = match admin_socket {
-        Some(listener) => Admin::on(listener, pages)?,
-        None => Admin::start(config.admin, pages)?,
-    };
+    let admin = Admin::on(admin_socket, pages)?;
     let listen = doors.into_iter().map(|(_, name, address)| (name, address)).collect();
-    let (config, tries) = (config.clone(), AtomicU64::new(0));
+    let (config, tries, replaced) = (config.clone(), AtomicU64::new(0), AtomicBool::new(false));
     let running = Running {
         config,
         boot_epoch,
         handovers,
         counted,
+        replaced,
         tries,
         listen,
         admin,
@@ -170,6 +162,21 @@ fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running
         _passed: passed,
     };
     Ok((running, stdin))
+}
+
+/// What the first of so many reactors is told; the others differ in their numbers alone.
+fn settings(config: &Config, reactors: u32, files: u64, boot_epoch: u64, has_tls: bool) -> Settings {
+    Settings {
+        mode: config.mode,
+        limits: Limits { message_bytes: config.message_bytes.0, fragments: config.fragments },
+        deflate: config.deflate,
+        tls: if has_tls { config.tls } else { Tls::Off },
+        gateway: config.id as u16,
+        reactor: 0,
+        boot_epoch,
+        tunables: Arc::new(Tunables::from(config)),
+        bounds: Bounds::of(config, reactors, files),
+    }
 }
 
 /// Counts a handover to this process, and tells the log.
@@ -276,6 +283,7 @@ impl Running {
         let number = self.tries.fetch_add(1, Ordering::Relaxed);
         let outcome = Giving::run(program, &offer, &attached, reactors, number);
         self.counted.failed.add(u64::from(outcome.is_err()));
+        self.replaced.store(outcome.is_ok(), Ordering::Relaxed);
         outcome
     }
 
@@ -285,7 +293,8 @@ impl Running {
             // A reactor that is gone needs no telling; how it went is told by its thread.
             drop(mailbox.send_blocking(Command::Drain));
         }
-        drop(self.admin);
+        // Until the end it tells how the stopping goes; but once there is a successor, that answers.
+        let admin = Some(self.admin).filter(|_| !self.replaced.load(Ordering::Relaxed));
         let (handles, threads): (Vec<_>, Vec<_>) = self
             .reactors
             .into_iter()
@@ -295,7 +304,7 @@ impl Running {
         if let Some((_, pool)) = self.tls {
             pool.join();
         }
-        drop(handles);
+        drop((handles, admin));
         ended
     }
 }

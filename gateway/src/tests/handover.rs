@@ -95,7 +95,7 @@ fn life() -> Vec<u8> {
         client: String::new(),
     };
     let mut packet = Vec::new();
-    encode_client(Codec::Proto, &ClientPacket { client_id: 0, body: ClientBody::Login(login) }, &mut packet);
+    encode_client(Codec::Proto, ClientPacket { client_id: 0, body: ClientBody::Login(login) }, &mut packet);
     let mut say = |opcode, fin: bool, payload: &[u8]| {
         let key = [1, 2, 3, 4];
         let mut head = frame::head(opcode, payload.len(), Some(key)).as_slice().to_vec();
