@@ -16,7 +16,7 @@ use std::fmt;
 use proto::ids::{ConversationId, DeviceId, Uid};
 use proto::packet::{
     ClientBody, ClientPacket, CreateGroup, KickedReason, Message, Pull, Pulled, Refused, Resume, Secret,
-    ServerPacket, Submit, SubmitOk,
+    ServerPacket, Submit, SubmitOk, UserPresence,
 };
 
 pub use machine::Machine;
@@ -40,6 +40,9 @@ pub enum Input {
     Command(Ticket, Command),
     /// The app wants a piece of a conversation's log; answered by [`Event::History`].
     Pull(Ticket, Pull),
+    /// The app wants to know of these users who is online, now and from now on; told by [`Event::Presence`]. At most
+    /// [`WATCHED_MAX`](proto::limits::WATCHED_MAX).
+    Watch(Vec<Uid>),
     /// The app is going; what is unanswered by then fails with [`Failure::Stopped`].
     Logout,
 }
@@ -119,6 +122,8 @@ pub enum Event {
     Answered(Ticket, Result<Answer, Failure>),
     /// A pull has its answer.
     History(Ticket, Result<Pulled, Failure>),
+    /// How it stands with users that are watched: all of them after each login and resume, later those that came or went.
+    Presence(Vec<UserPresence>),
     /// The server ended the session; [`Event::Offline`] or [`Event::Stopped`] follows.
     Kicked(KickedReason, String),
     /// The server refused something that cannot be told apart any more, or the packet as such.

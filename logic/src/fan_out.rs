@@ -17,7 +17,7 @@ pub(crate) struct Shards {
     targets: Vec<Vec<Target>>,
 }
 
-type Target = (Uid, Option<DeviceId>);
+pub(crate) type Target = (Uid, Option<DeviceId>);
 
 impl Shards {
     pub(crate) fn up(&mut self, link: LinkId, shard: u32, shard_count: u32) {
@@ -29,6 +29,23 @@ impl Shards {
         if let Some(place) = self.links.get_mut(shard as usize) {
             *place = Some(link);
         }
+    }
+
+    /// Which shard a link is of, and of how many.
+    pub(crate) fn place(&self, link: LinkId) -> Option<(u32, u32)> {
+        let place = self.links.iter().position(|known| *known == Some(link))?;
+        Some((place as u32, self.links.len() as u32))
+    }
+
+    /// Some users by the link of their shard; those whose shard has none are left out.
+    pub(crate) fn group(&self, users: &[Uid]) -> Vec<(LinkId, Vec<Target>)> {
+        let count = self.links.len() as u32;
+        let of_shard =
+            |shard: u32| users.iter().filter(move |uid| Slot::of(uid.as_str()).shard(count) == shard);
+        let linked = self.links.iter().zip(0..).filter_map(|(link, shard)| Some(((*link)?, shard)));
+        let groups =
+            linked.map(|(link, shard)| (link, of_shard(shard).map(|uid| (uid.clone(), None)).collect()));
+        groups.filter(|(_, targets): &(_, Vec<_>)| !targets.is_empty()).collect()
     }
 
     pub(crate) fn down(&mut self, link: LinkId) {

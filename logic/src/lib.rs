@@ -18,6 +18,7 @@ mod config;
 mod fan_out;
 mod group;
 mod machine;
+mod presence;
 mod pull;
 mod refusal;
 mod revocations;
@@ -27,7 +28,7 @@ pub mod store;
 mod submit;
 mod tally;
 
-use proto::backend::{Order, Push, Which};
+use proto::backend::{Order, Presence, Push, Which};
 use proto::ids::{DeviceId, Uid};
 
 pub use config::Config;
@@ -84,6 +85,13 @@ pub enum Input {
         /// A client packet in protobuf form, as it came.
         packet: Vec<u8>,
     },
+    /// A shard tells who is online; answered by [`Output::PresenceTaken`].
+    Presence {
+        /// Whose link.
+        link: LinkId,
+        /// What it tells.
+        presence: Presence,
+    },
     /// An operator of a state server has revoked tokens there.
     Revocation {
         /// Where the answer goes.
@@ -124,6 +132,11 @@ pub enum Output {
         link: LinkId,
         /// Of the question.
         call: u64,
+    },
+    /// Answer an [`Input::Presence`]: the next one may come.
+    PresenceTaken {
+        /// The link that told.
+        link: LinkId,
     },
     /// Have something done to the sessions of a user of a shard's.
     Order {

@@ -5,6 +5,7 @@ use proto::packet::{ClientKind, PacketError, Refused, RefusedCode, ServerBody, S
 use proto::time::Now;
 
 use crate::fan_out::Shards;
+use crate::presence::Online;
 use crate::refusal::unavailable;
 use crate::store::{Store, StoreError};
 use crate::{Device, Input, LinkId, Output, Tally};
@@ -22,6 +23,7 @@ use crate::{Device, Input, LinkId, Output, Tally};
 pub struct Logic<S> {
     pub(crate) store: S,
     pub(crate) shards: Shards,
+    pub(crate) online: Online,
     pub(crate) outputs: Vec<Output>,
     pub(crate) tally: Tally,
     /// The requests of the batch, in case they must be refused.
@@ -44,6 +46,7 @@ impl<S: Store> Logic<S> {
         Self {
             store,
             shards: Shards::default(),
+            online: Online::default(),
             outputs: Vec::new(),
             tally: Tally::default(),
             asked: Vec::new(),
@@ -58,7 +61,13 @@ impl<S: Store> Logic<S> {
                 self.shards.up(link, shard, shard_count);
                 self.attempt(|logic| logic.tell_revocations(link, shard, shard_count));
             }
-            Input::LinkDown { link } => self.shards.down(link),
+            Input::LinkDown { link } => {
+                self.shards.down(link);
+                self.online.link_down(link);
+            }
+            Input::Presence { link, presence } => {
+                self.attempt(|logic| logic.presence(now, link, presence));
+            }
             Input::Attach { link, call, from } => {
                 self.tally.attaches += 1;
                 self.attempt(|logic| {
@@ -85,6 +94,7 @@ impl<S: Store> Logic<S> {
             let packet = match peek {
                 Ok(peek) if peek.kind.is_command() => logic.command(now, from, peek, packet)?,
                 Ok(peek) if peek.kind == ClientKind::Pull => logic.pull(from, packet)?,
+                Ok(peek) if peek.kind == ClientKind::Watch => logic.watch(from, packet)?,
                 Ok(_) => {
                     let refused = Refused::new(RefusedCode::Invalid, "packet", "is not for the logic server");
                     logic.tally.encode(ServerPacket::plain(ServerBody::Refused(refused)))

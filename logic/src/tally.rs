@@ -32,6 +32,8 @@ pub struct Tally {
     pub push_targets: u64,
     /// … and the users whose shard had no link.
     pub push_targets_dropped: u64,
+    /// Users that shards have told of, coming, going or being there.
+    pub presence: u64,
     /// Revocations that were kept.
     pub revocations: u64,
     /// Requests whose batch failed.

@@ -250,6 +250,10 @@ pub const JSON_PACKET_BYTES_MAX: usize = 8 * PACKET_BYTES_MAX;
 pub const DEVICES_PER_USER_MAX: u32 = 1024;
 /// Devices of one user that may have sessions at a time, unless an operator says otherwise.
 pub const DEVICES_PER_USER: u32 = 64;
+/// Users whose presence one user may watch.
+pub const WATCHED_MAX: usize = 256;
+/// Watchers of one user that are told of each change; more are not.
+pub const WATCHERS_MAX: usize = 1024;
 /// Revocations that one shard remembers, users and tokens together: at some 150 bytes each, below 40 MiB.
 pub const REVOCATIONS_MAX: usize = 256 * 1024;
 /// Bytes of a token's id (`jti`) as it is named in a revocation.
@@ -278,6 +282,7 @@ const _: () =
     assert!(2 * IN_FLIGHT_BYTES_MAX <= CLIENT_OUT_BYTES_MAX, "a reader may be sent everything twice");
 const _: () = assert!(RESEND_TIMEOUT.as_millis() >= 4 * ACK_DELAY.as_millis(), "acks may take their time");
 const _: () = assert!(GATEWAY_LEASE.as_secs() < HEARTBEAT_DEADLINE.as_secs());
+const _: () = assert!(WATCHED_MAX * (NAME_BYTES_MAX + 24) <= PACKET_BYTES_MAX);
 const _: () = assert!(PRESENCE_USERS_MAX * (NAME_BYTES_MAX + 16) <= RPC_BODY_BYTES_MAX);
 const _: () = assert!(DEVICES_PER_USER <= DEVICES_PER_USER_MAX);
 const _: () =

@@ -34,6 +34,10 @@ pub struct Counts {
     pub ended: PerReason,
     /// Logins whose token was good but for its revocation.
     pub logins_revoked: u64,
+    /// Users whose coming or going logic was told, those in lists of all included.
+    pub presence_told: u64,
+    /// Times that too many came and went to be remembered, so that everybody is told of anew.
+    pub presence_overruns: u64,
     /// Orders of logic or an operator about the sessions of a user.
     pub orders: u64,
     /// Revocations that found no room, or named no token.

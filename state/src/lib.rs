@@ -17,6 +17,7 @@ mod grant;
 mod inflight;
 pub mod journal;
 mod policy;
+mod presence;
 mod reactors;
 mod revocations;
 mod secrets;

@@ -9,6 +9,7 @@ mod gateways;
 mod invariants;
 mod logins;
 mod orders;
+mod presence;
 mod pushes;
 mod reconcile;
 mod replies;
@@ -27,6 +28,7 @@ use slab::Slab;
 use crate::calls::Calls;
 use crate::counts::Counts;
 use crate::event::{COUNT_BITS, SessionName};
+use crate::presence::Roll;
 use crate::reactors::Reactors;
 use crate::revocations::Revocations;
 use crate::secrets::SecretKey;
@@ -52,6 +54,8 @@ pub struct Shard {
     reactors: Reactors,
     calls: Calls,
     revocations: Revocations,
+    /// Who came and went and is not told to logic yet.
+    roll: Roll,
     /// The user whose sessions are traced.
     traced: Option<Uid>,
     logic: Logic,
@@ -115,6 +119,7 @@ impl Shard {
             reactors: Reactors::default(),
             calls: Calls::default(),
             revocations: Revocations::default(),
+            roll: Roll::default(),
             traced: None,
             logic: Logic::Down,
             heartbeats: Wheel::new(TICK_MS),
@@ -210,6 +215,7 @@ impl Shard {
             Input::LogicUp => self.logic_up(out),
             Input::LogicDown => self.logic_down(out),
         }
+        self.tell_presence(out);
         self.check_invariants();
     }
 
@@ -232,6 +238,7 @@ impl Shard {
             self.lease_over(now, lease, out);
         }
         self.scratch.due = due;
+        self.tell_presence(out);
         self.check_invariants();
     }
 

@@ -115,6 +115,12 @@ impl Device {
         }
     }
 
+    /// Wants to know of these who is online.
+    pub(crate) fn watch(&self, users: &[&str]) {
+        let users = users.iter().map(|uid| uid.parse().expect("a uid")).collect();
+        self.client.watch(users).expect("it runs");
+    }
+
     /// Waits until the client has stopped for good: why.
     pub(crate) fn stopped(&mut self) -> StopReason {
         self.wait("the end", |event| match event {

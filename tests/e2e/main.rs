@@ -43,6 +43,7 @@ mod load_tells_the_truth_about_any_server;
 mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;
 mod people_chat_in_their_terminals;
+mod presence_is_told_to_those_who_watch;
 mod sessions_are_resumed;
 mod settings_are_read_again_on_sighup;
 mod state_dies;

@@ -208,7 +208,7 @@ impl World {
         for_each_frame(&frames, |kind, body| {
             let input = match FromState::decode(kind, body).unwrap() {
                 FromState::Hello { shard, shard_count, .. } => {
-                    to_state(&mut self.from_logic, FromLogic::Welcome { presence: false });
+                    to_state(&mut self.from_logic, FromLogic::Welcome { presence: true });
                     logic::Input::LinkUp { link, shard, shard_count }
                 }
                 FromState::Attach { call, uid, device } => {
@@ -220,7 +220,8 @@ impl World {
                 FromState::Revocation { call, uid, which } => {
                     logic::Input::Revocation { link, call, uid, which }
                 }
-                other => unreachable!("nobody has asked for {other:?}"),
+                FromState::Presence(presence) => logic::Input::Presence { link, presence },
+                FromState::Report(_) => return,
             };
             self.logic.handle(self.now, input);
         })
@@ -237,6 +238,7 @@ impl World {
                     (link, FromLogic::Attached { call, last_client_id })
                 }
                 logic::Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
+                logic::Output::PresenceTaken { link } => (link, FromLogic::PresenceTaken),
                 logic::Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
                 logic::Output::Order { link, order } => (link, FromLogic::Order(order)),
                 logic::Output::Push { link, push } => (link, FromLogic::Push(push)),

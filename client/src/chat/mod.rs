@@ -211,6 +211,10 @@ impl<W: Write> Chat<W> {
                 _ => Ok(()),
             },
             Event::History(_, result) => self.history(result),
+            Event::Presence(users) => users.iter().try_for_each(|user| {
+                let state = if user.online { "online" } else { "offline" };
+                self.print(format_args!("{} is {state}", user.uid))
+            }),
             Event::Kicked(reason, text) => self.print(format_args!("kicked: {reason:?}: {text}")),
             Event::Refused(refused) => {
                 self.print(format_args!("refused: {:?}: {}", refused.code, refused.text))

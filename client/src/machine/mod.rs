@@ -43,6 +43,8 @@ pub struct Machine {
     submits: Submits,
     /// With what the session can be taken up on another connection.
     credential: Option<Box<Credential>>,
+    /// Whom the app watches; asked for anew with each connection, since what merges may be lost with one.
+    watched: Option<Box<[Uid]>>,
     /// Made when something is first heard or asked: most clients are idle, and a million of them share a machine in load tests.
     reading: Option<Box<Reading>>,
 }
@@ -97,6 +99,7 @@ impl Machine {
             heard_ms: 0,
             submits: Submits::new(),
             credential: None,
+            watched: None,
             reading: None,
         }
     }
@@ -131,6 +134,10 @@ impl Machine {
                 out.push(Output::Event(Event::History(ticket, Err(Failure::Stopped))));
             }
             Input::Pull(ticket, pull) => self.reading().pulls.push(ticket, pull, out),
+            Input::Watch(users) => {
+                self.watched = Some(users.into());
+                self.watch(out);
+            }
             Input::Logout => self.logout(now, out),
         }
         self.send_waiting(now, out);
@@ -217,6 +224,7 @@ impl Machine {
             ServerBody::Pulled(pulled) => self.pulled(now, pulled, out),
             ServerBody::Push(message) => self.arrived(now, message, out),
             ServerBody::Refused(refused) => self.refused(now, packet.client_id, refused, out),
+            ServerBody::Presence(users) => out.push(Output::Event(Event::Presence(users))),
             ServerBody::Kicked { reason, text } => self.kicked(reason, text, out),
             ServerBody::Move { address, after_ms } => self.moved(now, address, after_ms, out),
         }
@@ -259,6 +267,14 @@ impl Machine {
         self.sent_ms = now.mono_ms;
         let (session, server_time_ms) = (ok.session.clone(), ok.server_time_ms);
         out.push(Output::Event(Event::LoggedIn { session, server_time_ms }));
+        self.watch(out);
+    }
+
+    /// Asks how it stands with those that are watched.
+    fn watch(&self, out: &mut Vec<Output>) {
+        if let Some(users) = self.watched.as_deref().filter(|_| self.is_online()) {
+            out.push(send(ClientBody::Watch(users.to_vec())));
+        }
     }
 
     /// The edge lost our session, not our connection. Also while a login is under way: it may have died with the server that had it.

@@ -55,6 +55,7 @@ impl Machine {
         }
         self.sent_ms = now.mono_ms;
         out.push(Output::Event(Event::Resumed { server_time_ms: ok.server_time_ms }));
+        self.watch(out);
     }
 
     /// A server that refuses a resume, rather than answering it, knows no resume, or has no room.

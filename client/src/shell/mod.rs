@@ -113,6 +113,14 @@ impl Client {
         Ok(ticket)
     }
 
+    /// Tells of these users who is online, now and whenever that changes: [`Event::Presence`]. They take the place of those before.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    pub fn watch(&self, users: Vec<Uid>) -> Result<(), Failure> {
+        self.give(Input::Watch(users))
+    }
+
     /// Ends the session in good order; [`Event::Stopped`] follows, after a failure for each unanswered command.
     pub fn log_out(&self) {
         // Already stopped is what was asked for.

@@ -419,6 +419,7 @@ impl World {
                 self.delivered.entry(message.conversation.clone()).or_default().push(message);
             }
             Event::LoggedIn { .. } | Event::Resumed { .. } | Event::Offline { .. } => {}
+            Event::Presence(users) => panic!("{users:?}"),
             Event::Kicked(reason, _) => panic!("{reason:?}"),
             Event::Refused(refused) => panic!("{refused:?}"),
             Event::Stopped(reason) => panic!("{reason:?}"),

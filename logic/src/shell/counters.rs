@@ -57,6 +57,8 @@ reactor::counters! {
         counter push_targets = "holdfast_logic_push_targets";
         /// Users that were not told because their shard had no link.
         counter push_targets_dropped = "holdfast_logic_push_targets_dropped";
+        /// Users that shards have told of, coming, going or being there.
+        counter presence = "holdfast_logic_presence_heard";
         /// Revocations that were kept.
         counter revocations = "holdfast_logic_revocations";
         /// Requests whose batch failed.
@@ -109,6 +111,7 @@ impl WriterCounters {
             pushes,
             push_targets,
             push_targets_dropped,
+            presence,
             revocations,
             rolled_back,
             refused: _,
@@ -121,6 +124,7 @@ impl WriterCounters {
         self.pushes.set(*pushes);
         self.push_targets.set(*push_targets);
         self.push_targets_dropped.set(*push_targets_dropped);
+        self.presence.set(*presence);
         self.revocations.set(*revocations);
         self.rolled_back.set(*rolled_back);
         for (cell, (_, count)) in self.refused.iter().zip(tally.refusals()) {

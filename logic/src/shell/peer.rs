@@ -40,8 +40,6 @@ pub(super) enum Breach {
     Impostor,
     /// There was a second one.
     HelloAgain,
-    /// It was not asked for what it sent.
-    Unasked,
 }
 
 impl fmt::Display for Breach {
@@ -52,7 +50,6 @@ impl fmt::Display for Breach {
             Self::HelloFirst => f.write_str("the first frame was no Hello"),
             Self::Impostor => f.write_str("it has proved to be another than it says"),
             Self::HelloAgain => f.write_str("a second Hello"),
-            Self::Unasked => f.write_str("an answer without a question"),
         }
     }
 }
@@ -76,7 +73,7 @@ impl Peer {
                     }
                     tracing::info!(link = link.0, shard, shard_count, boot_epoch, "a state shard has come");
                     self.greeted = true;
-                    to_state(&mut self.out, FromLogic::Welcome { presence: false });
+                    to_state(&mut self.out, FromLogic::Welcome { presence: true });
                     Input::LinkUp { link, shard, shard_count }
                 }
                 (false, _) => return Err(Breach::HelloFirst),
@@ -92,7 +89,7 @@ impl Peer {
                 }
                 // Nobody waits for what came of a revocation.
                 (true, FromState::Report(_)) => continue,
-                (true, FromState::Presence(_)) => return Err(Breach::Unasked),
+                (true, FromState::Presence(presence)) => Input::Presence { link, presence },
             });
         }
         Ok(())
@@ -106,6 +103,7 @@ pub(super) fn frame(output: Output) -> (LinkId, FromLogic) {
             (link, FromLogic::Attached { call, last_client_id })
         }
         Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
+        Output::PresenceTaken { link } => (link, FromLogic::PresenceTaken),
         Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
         Output::Order { link, order } => (link, FromLogic::Order(order)),
         Output::Push { link, push } => (link, FromLogic::Push(push)),

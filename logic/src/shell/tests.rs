@@ -49,7 +49,7 @@ impl Shard {
     fn connect(running: &Running) -> Self {
         let mut shard = Self::dial(running);
         shard.send([FromState::Hello { shard: 0, shard_count: 1, boot_epoch: 1 }]);
-        assert_eq!(shard.receive(), Some(FromLogic::Welcome { presence: false }));
+        assert_eq!(shard.receive(), Some(FromLogic::Welcome { presence: true }));
         shard
     }
 

@@ -6,7 +6,7 @@ pub struct ClientPacket {
     /// often it is sent. 0 in packets that are no commands (login, ack, heartbeat, pull, logout).
     #[prost(uint64, tag = "1")]
     pub client_id: u64,
-    #[prost(oneof = "client_packet::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "client_packet::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 11")]
     pub body: ::core::option::Option<client_packet::Body>,
 }
 /// Nested message and enum types in `ClientPacket`.
@@ -29,6 +29,8 @@ pub mod client_packet {
         CreateGroup(super::CreateGroup),
         #[prost(message, tag = "9")]
         Logout(super::Logout),
+        #[prost(message, tag = "11")]
+        Watch(super::Watch),
     }
 }
 /// A packet from the edge to a client.
@@ -40,7 +42,7 @@ pub struct ServerPacket {
     /// The client_id of the command that this packet answers; 0 if it answers none.
     #[prost(uint64, tag = "2")]
     pub client_id: u64,
-    #[prost(oneof = "server_packet::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
+    #[prost(oneof = "server_packet::Body", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
     pub body: ::core::option::Option<server_packet::Body>,
 }
 /// Nested message and enum types in `ServerPacket`.
@@ -71,6 +73,8 @@ pub mod server_packet {
         Resync(super::Resync),
         #[prost(message, tag = "14")]
         Move(super::Move),
+        #[prost(message, tag = "15")]
+        Presence(super::Presence),
     }
 }
 /// Proof of life, both ways. A client sends it when it has sent nothing else for LoginOk.heartbeat_interval_ms.
@@ -194,6 +198,30 @@ pub struct LoginRequired {
 /// The user is going: the session ends, its connection is closed with a normal close.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Logout {
+}
+/// Tell me who of these is online, now and whenever that changes; and of no others any more. Answered by Presence, or by Refused. Holds for all devices of
+/// the user until the next Watch. Only those are told of with whom the user has a single chat.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Watch {
+    /// At most 256 uids; none ends it.
+    #[prost(string, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// How it stands with some users: the answer to a Watch has all of them, later ones have those that came or went.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Presence {
+    #[prost(message, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<UserPresence>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UserPresence {
+    #[prost(string, tag = "1")]
+    pub uid: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub online: bool,
+    /// Unix time in milliseconds: when they were last there; of one who is online, when they came. 0 if it is not known.
+    #[prost(uint64, tag = "3")]
+    pub since_ms: u64,
 }
 /// Say something in a conversation. Answered by SubmitOk once it is durable, or by Refused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -140,6 +140,9 @@ impl serde::Serialize for ClientPacket {
                 client_packet::Body::Logout(v) => {
                     struct_ser.serialize_field("logout", v)?;
                 }
+                client_packet::Body::Watch(v) => {
+                    struct_ser.serialize_field("watch", v)?;
+                }
             }
         }
         struct_ser.end()
@@ -163,6 +166,7 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
             "create_group",
             "createGroup",
             "logout",
+            "watch",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -176,6 +180,7 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
             Pull,
             CreateGroup,
             Logout,
+            Watch,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -206,6 +211,7 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
                             "pull" => Ok(GeneratedField::Pull),
                             "createGroup" | "create_group" => Ok(GeneratedField::CreateGroup),
                             "logout" => Ok(GeneratedField::Logout),
+                            "watch" => Ok(GeneratedField::Watch),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -291,6 +297,13 @@ impl<'de> serde::Deserialize<'de> for ClientPacket {
                                 return Err(serde::de::Error::duplicate_field("logout"));
                             }
                             body__ = map_.next_value::<::std::option::Option<_>>()?.map(client_packet::Body::Logout)
+;
+                        }
+                        GeneratedField::Watch => {
+                            if body__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("watch"));
+                            }
+                            body__ = map_.next_value::<::std::option::Option<_>>()?.map(client_packet::Body::Watch)
 ;
                         }
                     }
@@ -1852,6 +1865,97 @@ impl<'de> serde::Deserialize<'de> for Move {
         deserializer.deserialize_struct("holdfast.client.v1.Move", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for Presence {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.users.is_empty() {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.Presence", len)?;
+        if !self.users.is_empty() {
+            struct_ser.serialize_field("users", &self.users)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Presence {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "users",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Users,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "users" => Ok(GeneratedField::Users),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Presence;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.Presence")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Presence, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut users__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Users => {
+                            if users__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("users"));
+                            }
+                            users__ = Some(map_.next_value()?);
+                        }
+                    }
+                }
+                Ok(Presence {
+                    users: users__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.Presence", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for Pull {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -3092,6 +3196,9 @@ impl serde::Serialize for ServerPacket {
                 server_packet::Body::Move(v) => {
                     struct_ser.serialize_field("move", v)?;
                 }
+                server_packet::Body::Presence(v) => {
+                    struct_ser.serialize_field("presence", v)?;
+                }
             }
         }
         struct_ser.end()
@@ -3125,6 +3232,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             "kicked",
             "resync",
             "move",
+            "presence",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -3143,6 +3251,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
             Kicked,
             Resync,
             Move,
+            Presence,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -3178,6 +3287,7 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                             "kicked" => Ok(GeneratedField::Kicked),
                             "resync" => Ok(GeneratedField::Resync),
                             "move" => Ok(GeneratedField::Move),
+                            "presence" => Ok(GeneratedField::Presence),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -3300,6 +3410,13 @@ impl<'de> serde::Deserialize<'de> for ServerPacket {
                                 return Err(serde::de::Error::duplicate_field("move"));
                             }
                             body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::Move)
+;
+                        }
+                        GeneratedField::Presence => {
+                            if body__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("presence"));
+                            }
+                            body__ = map_.next_value::<::std::option::Option<_>>()?.map(server_packet::Body::Presence)
 ;
                         }
                     }
@@ -3588,5 +3705,226 @@ impl<'de> serde::Deserialize<'de> for SubmitOk {
             }
         }
         deserializer.deserialize_struct("holdfast.client.v1.SubmitOk", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for UserPresence {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.uid.is_empty() {
+            len += 1;
+        }
+        if self.online {
+            len += 1;
+        }
+        if self.since_ms != 0 {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.UserPresence", len)?;
+        if !self.uid.is_empty() {
+            struct_ser.serialize_field("uid", &self.uid)?;
+        }
+        if self.online {
+            struct_ser.serialize_field("online", &self.online)?;
+        }
+        if self.since_ms != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("sinceMs", ToString::to_string(&self.since_ms).as_str())?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for UserPresence {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "uid",
+            "online",
+            "since_ms",
+            "sinceMs",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Uid,
+            Online,
+            SinceMs,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "uid" => Ok(GeneratedField::Uid),
+                            "online" => Ok(GeneratedField::Online),
+                            "sinceMs" | "since_ms" => Ok(GeneratedField::SinceMs),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = UserPresence;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.UserPresence")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<UserPresence, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut uid__ = None;
+                let mut online__ = None;
+                let mut since_ms__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Uid => {
+                            if uid__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("uid"));
+                            }
+                            uid__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Online => {
+                            if online__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("online"));
+                            }
+                            online__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::SinceMs => {
+                            if since_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("sinceMs"));
+                            }
+                            since_ms__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                    }
+                }
+                Ok(UserPresence {
+                    uid: uid__.unwrap_or_default(),
+                    online: online__.unwrap_or_default(),
+                    since_ms: since_ms__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.UserPresence", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for Watch {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if !self.users.is_empty() {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("holdfast.client.v1.Watch", len)?;
+        if !self.users.is_empty() {
+            struct_ser.serialize_field("users", &self.users)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Watch {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "users",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Users,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "users" => Ok(GeneratedField::Users),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Watch;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct holdfast.client.v1.Watch")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Watch, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut users__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Users => {
+                            if users__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("users"));
+                            }
+                            users__ = Some(map_.next_value()?);
+                        }
+                    }
+                }
+                Ok(Watch {
+                    users: users__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("holdfast.client.v1.Watch", FIELDS, GeneratedVisitor)
     }
 }

@@ -1,5 +1,7 @@
 //! Between the generated types and the domain types: the only file that touches both. Owns every check of a field.
 
+mod presence;
+
 use super::*;
 use crate::r#gen::client as wire;
 use crate::ids::NameError;
@@ -43,6 +45,7 @@ impl TryFrom<wire::ClientPacket> for ClientPacket {
             Wire::Pull(pull) => (ClientKind::Pull, ClientBody::Pull(pull.try_into()?)),
             Wire::CreateGroup(group) => (ClientKind::CreateGroup, ClientBody::CreateGroup(group.try_into()?)),
             Wire::Logout(_) => (ClientKind::Logout, ClientBody::Logout),
+            Wire::Watch(watch) => (ClientKind::Watch, ClientBody::Watch(presence::watched(watch)?)),
         };
         check_client_id(client_id, kind)?;
         Ok(Self { client_id, body })
@@ -176,6 +179,7 @@ impl From<ClientPacket> for wire::ClientPacket {
                 members: group.members.into_iter().map(Into::into).collect(),
             }),
             ClientBody::Logout => Wire::Logout(wire::Logout {}),
+            ClientBody::Watch(users) => Wire::Watch(presence::watch(users)),
         };
         Self { client_id: packet.client_id, body: Some(body) }
     }
@@ -219,6 +223,7 @@ impl TryFrom<wire::ServerPacket> for ServerPacket {
             },
             Wire::Resync(resync) => ServerBody::Resync(resync.try_into()?),
             Wire::Move(wire::Move { address, after_ms }) => ServerBody::Move { address, after_ms },
+            Wire::Presence(users) => ServerBody::Presence(presence::users(users)?),
         };
         Ok(Self { push_seq: packet.push_seq, client_id: packet.client_id, body })
     }
@@ -432,6 +437,7 @@ impl From<ServerPacket> for wire::ServerPacket {
             ServerBody::Kicked { reason, text } => Wire::Kicked(wire::Kicked { reason: reason as i32, text }),
             ServerBody::Resync(resync) => Wire::Resync(resync.into()),
             ServerBody::Move { address, after_ms } => Wire::Move(wire::Move { address, after_ms }),
+            ServerBody::Presence(users) => Wire::Presence(presence::presence(users)),
         };
         Self { push_seq: packet.push_seq, client_id: packet.client_id, body: Some(body) }
     }

@@ -83,6 +83,8 @@ pub enum ClientBody {
     CreateGroup(CreateGroup),
     /// The end of the session.
     Logout,
+    /// A question who of these is online, now and from now on; at most [`crate::limits::WATCHED_MAX`].
+    Watch(Vec<Uid>),
 }
 
 /// Who wants in.
@@ -240,6 +242,19 @@ pub enum ServerBody {
         /// After so many milliseconds.
         after_ms: u32,
     },
+    /// How it stands with some users; at most [`crate::limits::WATCHED_MAX`].
+    Presence(Vec<UserPresence>),
+}
+
+/// Whether a user is online.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserPresence {
+    /// Who.
+    pub uid: Uid,
+    /// Whether they have a session.
+    pub online: bool,
+    /// When they were last there, or came; Unix time in milliseconds, 0 if it is not known.
+    pub since_ms: u64,
 }
 
 /// What the server decides for the client. All times in milliseconds.

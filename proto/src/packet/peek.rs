@@ -22,6 +22,8 @@ pub enum ClientKind {
     CreateGroup,
     /// See [`super::ClientBody::Logout`].
     Logout,
+    /// See [`super::ClientBody::Watch`].
+    Watch,
 }
 
 impl ClientKind {
@@ -35,6 +37,7 @@ impl ClientKind {
             7 => Self::Pull,
             8 => Self::CreateGroup,
             9 => Self::Logout,
+            11 => Self::Watch,
             _ => return None,
         })
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::limits::*;
+use crate::limits::{WATCHED_MAX, *};
 
 fn any_uid() -> impl Strategy<Value = Uid> {
     "[a-zä-ü0-9]{1,32}".prop_map(|name| name.parse().unwrap())
@@ -245,7 +245,7 @@ proptest! {
 
     #[test]
     fn a_prefix_and_the_shared_part_are_the_packet_with_its_push_seq(
-        packet in any_server_packet(), push_seqs in vec(1..=u64::MAX, 1..4),
+        packet in any_server_packet(), push_seqs in vec(0..=u64::MAX, 1..4),
     ) {
         for codec in CODECS {
             let mut part = Vec::new();
@@ -271,6 +271,7 @@ fn kind_of(body: &ClientBody) -> ClientKind {
         ClientBody::Pull(_) => ClientKind::Pull,
         ClientBody::CreateGroup(_) => ClientKind::CreateGroup,
         ClientBody::Logout => ClientKind::Logout,
+        ClientBody::Watch(_) => ClientKind::Watch,
     }
 }
 
@@ -282,6 +283,22 @@ fn peek_and_decoder_agree(bytes: &[u8]) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn who_watches_and_who_is_online_come_back_in_both_forms_within_their_bounds() {
+    let users = |count: usize| (0..count).map(|n| format!("u{n}").parse().unwrap()).collect::<Vec<Uid>>();
+    for codec in CODECS {
+        let watch = ClientPacket { client_id: 0, body: ClientBody::Watch(users(WATCHED_MAX)) };
+        let bytes = client_bytes(codec, &watch);
+        assert_eq!(decode_client(codec, &bytes), Ok(watch));
+        let many = ClientPacket { client_id: 0, body: ClientBody::Watch(users(WATCHED_MAX + 1)) };
+        assert_eq!(decode_client(codec, &client_bytes(codec, &many)).unwrap_err().field, "watch.users");
+        let online = |uid| UserPresence { uid, online: true, since_ms: 7 };
+        let told = ServerBody::Presence(users(3).into_iter().map(online).collect());
+        let bytes = server_bytes(codec, &ServerPacket::plain(told.clone()));
+        assert_eq!(decode_server(codec, &bytes).unwrap().body, told);
+    }
 }
 
 #[test]

@@ -3,20 +3,21 @@
 
 use proto::device::DeviceClass;
 use proto::packet::KickedReason;
+use proto::time::Now;
 
 use super::Shard;
 use crate::Output;
 
 impl Shard {
     /// Makes room for a device of this class that is about to have a session.
-    pub(super) fn make_room(&mut self, uid: &str, class: DeviceClass, out: &mut dyn Output) {
+    pub(super) fn make_room(&mut self, now: Now, uid: &str, class: DeviceClass, out: &mut dyn Output) {
         let policy = self.settings.devices;
         let of_class = policy.of_class[class.ordinal()];
         while let Some(oldest) = self.oldest_beyond(uid, of_class, |other| other == class) {
-            self.kick(oldest, KickedReason::DeviceLimit, out);
+            self.kick(now, oldest, KickedReason::DeviceLimit, out);
         }
         while let Some(oldest) = self.oldest_beyond(uid, policy.of_user, |_| true) {
-            self.kick(oldest, KickedReason::DeviceLimit, out);
+            self.kick(now, oldest, KickedReason::DeviceLimit, out);
         }
     }
 

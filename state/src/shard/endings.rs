@@ -29,7 +29,7 @@ impl Shard {
     /// A session's connection is gone, or is given up: the session waits for another until its grace is over.
     pub(super) fn leave(&mut self, now: Now, place: u32, reason: CloseReason, out: &mut dyn Output) {
         if self.settings.resume_grace.is_zero() {
-            self.end_session(place, reason, out);
+            self.end_session(now, place, reason, out);
         } else {
             self.detach(now, place, reason, out);
         }
@@ -59,7 +59,7 @@ impl Shard {
     }
 
     /// Ends a session, without a word to its client.
-    pub(super) fn end_session(&mut self, place: u32, reason: CloseReason, out: &mut dyn Output) {
+    pub(super) fn end_session(&mut self, now: Now, place: u32, reason: CloseReason, out: &mut dyn Output) {
         self.note(place, Note::Ended(reason), out);
         let Some(session) = self.sessions.remove(place) else { return };
         self.heartbeats.cancel(place);
@@ -73,6 +73,7 @@ impl Shard {
         } else {
             self.away -= 1;
         }
+        self.went(now, &session);
         self.counts.ended[reason.ordinal()] += 1;
         out.record(Record::Ended { session: session.number });
         out.event(Event::SessionEnded {
@@ -99,15 +100,15 @@ impl Shard {
     }
 
     /// Ends a session and closes its connection.
-    pub(super) fn close_session(&mut self, place: u32, reason: CloseReason, out: &mut dyn Output) {
+    pub(super) fn close_session(&mut self, now: Now, place: u32, reason: CloseReason, out: &mut dyn Output) {
         if let Some(line) = self.sessions.get(place).map(Session::line) {
             self.close(line, reason, out);
-            self.end_session(place, reason, out);
+            self.end_session(now, place, reason, out);
         }
     }
 
     /// Ends a session, tells its client why, if it is there, and closes the connection.
-    pub(super) fn kick(&mut self, place: u32, reason: KickedReason, out: &mut dyn Output) {
+    pub(super) fn kick(&mut self, now: Now, place: u32, reason: KickedReason, out: &mut dyn Output) {
         let Some(line) = self.sessions.get(place).map(Session::line) else { return };
         let (close, text) = match reason {
             KickedReason::Replaced => (CloseReason::Replaced, "the device has logged in elsewhere"),
@@ -118,7 +119,7 @@ impl Shard {
             KickedReason::SignedOut => (CloseReason::SignedOut, "the session was ended from elsewhere"),
         };
         self.say(line, 0, ServerBody::Kicked { reason, text: text.into() }, out);
-        self.close_session(place, close, out);
+        self.close_session(now, place, close, out);
     }
 
     /// Forgets a waiting connection.
@@ -148,7 +149,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(place) else { return };
         if !session.is_attached() {
             let reason = session.left.unwrap_or(CloseReason::PeerReset);
-            return self.end_session(place, reason, out);
+            return self.end_session(now, place, reason, out);
         }
         let deadline =
             u64::from(session.alive) * TICK_MS + self.settings.heartbeat_deadline.as_millis() as u64;

@@ -162,9 +162,9 @@ impl Shard {
             return self.end_waiting(place);
         }
         if let Some(older) = self.sessions.of_device(uid.as_str(), device.as_str()) {
-            self.kick(older, KickedReason::Replaced, out);
+            self.kick(now, older, KickedReason::Replaced, out);
         }
-        self.make_room(uid.as_str(), grant.class, out);
+        self.make_room(now, uid.as_str(), grant.class, out);
         let number = self.open(now, line, (&uid, &device, grant), last_client_id, out);
         self.waiting.remove(place as usize);
         self.logins.cancel(place);
@@ -198,6 +198,9 @@ impl Shard {
         let Line { conn, reactor, codec } = line;
         let (uid, device, grant) = who;
         let number = self.numbered;
+        if self.sessions.of_user(uid.as_str()).next().is_none() {
+            self.came(now, uid.as_str());
+        }
         let start = Start { conn, reactor, codec, number, uid, device, grant, last_client_id };
         let place = self.sessions.insert(Session::new(start, tick(now)));
         self.reactors.hold(reactor, conn, Held::Session(place));

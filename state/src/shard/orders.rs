@@ -36,8 +36,8 @@ impl Shard {
             }
             match act {
                 Act::List => {}
-                Act::SignOut => self.kick(place, KickedReason::SignedOut, out),
-                Act::Revoke => self.kick(place, KickedReason::Revoked, out),
+                Act::SignOut => self.kick(now, place, KickedReason::SignedOut, out),
+                Act::Revoke => self.kick(now, place, KickedReason::Revoked, out),
             }
         }
         self.check_invariants();

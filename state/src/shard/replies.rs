@@ -23,6 +23,7 @@ impl Shard {
     pub(super) fn logic_down(&mut self, out: &mut dyn Output) {
         if self.logic != Logic::Down {
             self.logic = Logic::Down;
+            self.begin_presence(false);
             out.event(Event::LogicLost { waiting: self.calls.len() });
         }
     }
@@ -32,8 +33,9 @@ impl Shard {
             // The rest of what came over a link that was dropped.
             (Logic::Down, _) => Ok(()),
             (_, Err(error)) => Err(Fault::Frame(error)),
-            (Logic::Greeted, Ok(FromLogic::Welcome { .. })) => {
+            (Logic::Greeted, Ok(FromLogic::Welcome { presence })) => {
                 self.logic = Logic::Ready;
+                self.begin_presence(presence);
                 self.calls.send_again(out.logic());
                 out.event(Event::LogicLinked { again: self.calls.len() });
                 Ok(())
@@ -52,7 +54,7 @@ impl Shard {
                 to_logic(out.logic(), FromState::Report(report));
                 Ok(())
             }
-            (Logic::Ready, Ok(FromLogic::PresenceTaken)) => Err(Fault::Answer),
+            (Logic::Ready, Ok(FromLogic::PresenceTaken)) => self.presence_taken(),
             (Logic::Ready, Ok(FromLogic::RevocationKept { call })) => self.revocation_kept(call),
         };
         if let Err(fault) = result {

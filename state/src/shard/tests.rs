@@ -8,6 +8,7 @@ mod links_come_and_go;
 mod logins_are_checked;
 mod orders_end_sessions;
 mod peers_are_not_trusted;
+mod presence_is_told;
 mod pushes_are_kept_until_they_are_acknowledged;
 mod pushes_reach_every_device;
 mod sessions_are_resumed;

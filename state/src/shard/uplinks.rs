@@ -40,13 +40,14 @@ impl Shard {
         match peek.kind {
             ClientKind::Submit | ClientKind::CreateGroup => self.command(place, peek.client_id, packet, out),
             ClientKind::Ack => self.ack(now, place, peek, out),
-            ClientKind::Pull => self.pull(place, packet, out),
+            ClientKind::Pull => self.pull(place, "", packet, out),
+            ClientKind::Watch => self.pull(place, "watch", packet, out),
             ClientKind::Heartbeat => {
                 if let Some(session) = self.sessions.get(place) {
                     self.heartbeat(session.line(), out);
                 }
             }
-            ClientKind::Logout => self.close_session(place, CloseReason::Logout, out),
+            ClientKind::Logout => self.close_session(now, place, CloseReason::Logout, out),
             ClientKind::Login => self.log_in_anew(now, place, packet, out),
             ClientKind::Resume => {
                 let refused = Refused::new(RefusedCode::Invalid, "resume", "this connection has a session");
@@ -59,7 +60,7 @@ impl Shard {
     /// owed comes again under the same client_ids.
     fn log_in_anew(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
         if let Some(line) = self.sessions.get(place).map(Session::line) {
-            self.end_session(place, CloseReason::Replaced, out);
+            self.end_session(now, place, CloseReason::Replaced, out);
             self.first_packet(now, line, None, decode_client(Codec::Proto, packet), out);
         }
     }
@@ -133,7 +134,8 @@ impl Shard {
         }
     }
 
-    fn pull(&mut self, place: u32, packet: &[u8], out: &mut dyn Output) {
+    /// A question that changes nothing in the order of commands. `field` is what a refusal names, so that the client knows which question it is about.
+    fn pull(&mut self, place: u32, field: &str, packet: &[u8], out: &mut dyn Output) {
         let Some(session) = self.sessions.get(place) else { return };
         let room = session.uplink.pulls() < PULLS_IN_FLIGHT_MAX as usize;
         match room.then(|| self.request(place, Asker::Aside { session: place }, packet, out)).flatten() {
@@ -141,7 +143,10 @@ impl Shard {
                 self.counts.pulls += 1;
                 self.aside(place, Aside::Pull(call));
             }
-            None => self.refuse_in(place, 0, unavailable("too many pulls wait for an answer"), out),
+            None => {
+                let refused = unavailable("too many pulls wait for an answer");
+                self.refuse_in(place, 0, Refused { field: field.into(), ..refused }, out);
+            }
         }
     }
 

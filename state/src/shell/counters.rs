@@ -58,6 +58,10 @@ reactor::counters! {
         counter left["reason"; CloseReason::LABELS] = "holdfast_state_sessions_left";
         /// Logins whose token was good but for its revocation.
         counter logins_revoked = "holdfast_state_logins_revoked";
+        /// Users whose coming or going logic was told, those in lists of all included.
+        counter presence_told = "holdfast_state_presence_told";
+        /// Times that too many came and went to be remembered, so that everybody is told of anew.
+        counter presence_overruns = "holdfast_state_presence_overruns";
         /// Orders of logic or an operator about the sessions of a user.
         counter orders = "holdfast_state_orders";
         /// Revocations that found no room, or named no token.
@@ -171,6 +175,8 @@ impl Counters {
             (&self.resumes_unknown, counts.resumes_unknown),
             (&self.resumes_forged, counts.resumes_forged),
             (&self.logins_revoked, counts.logins_revoked),
+            (&self.presence_told, counts.presence_told),
+            (&self.presence_overruns, counts.presence_overruns),
             (&self.orders, counts.orders),
             (&self.revocations_refused, counts.revocations_refused),
             (&self.login_required, counts.login_required),
