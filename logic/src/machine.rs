@@ -28,6 +28,8 @@ pub struct Logic<S> {
     pub(crate) tally: Tally,
     /// The requests of the batch, in case they must be refused.
     asked: Vec<Asked>,
+    /// The links that have told who is online in this batch: each must be answered, or it would never tell again.
+    told: Vec<LinkId>,
     /// What went wrong in this batch; for ever if it is not transient.
     failure: Option<StoreError>,
 }
@@ -50,6 +52,7 @@ impl<S: Store> Logic<S> {
             outputs: Vec::new(),
             tally: Tally::default(),
             asked: Vec::new(),
+            told: Vec::new(),
             failure: None,
         }
     }
@@ -66,6 +69,7 @@ impl<S: Store> Logic<S> {
                 self.online.link_down(link);
             }
             Input::Presence { link, presence } => {
+                self.told.push(link);
                 self.attempt(|logic| logic.presence(now, link, presence));
             }
             Input::Attach { link, call, from } => {
@@ -131,6 +135,7 @@ impl<S: Store> Logic<S> {
             Err(error) => self.discard(error, out),
         }
         self.asked.clear();
+        self.told.clear();
         committed
     }
 
@@ -142,6 +147,7 @@ impl<S: Store> Logic<S> {
             return;
         }
         self.failure = self.store.rollback().err();
+        out.extend(self.told.drain(..).map(|link| Output::PresenceTaken { link }));
         for Asked { link, call, client_id } in self.asked.drain(..) {
             let packet = self.tally.encode(ServerPacket::answer(client_id, unavailable()));
             out.push(Output::Reply { link, call, packet });
