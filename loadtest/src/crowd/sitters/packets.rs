@@ -108,7 +108,10 @@ impl Sitters {
             }
             ServerBody::Kicked { reason, .. } => return Err(format!("kicked: {reason:?}")),
             ServerBody::Move { .. } => return Err("told to move".into()),
-            ServerBody::ResumeOk(_) | ServerBody::Pulled(_) | ServerBody::Resync(_) => {}
+            ServerBody::ResumeOk(_)
+            | ServerBody::Pulled(_)
+            | ServerBody::Resync(_)
+            | ServerBody::Presence(_) => {}
         }
         Ok(())
     }
