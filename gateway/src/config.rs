@@ -169,6 +169,13 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
         wrong.push(("proxy_from", "is empty, though proxy_listen takes connections from nobody else".into()));
     }
     wrong.extend(config.secrets().mistakes(None));
+    if (1..limits::CONNECTIONS_MIN).contains(&config.connections) {
+        let least = limits::CONNECTIONS_MIN;
+        wrong.push((
+            "connections",
+            format!("is below {least}, which leaves no air (0 means what open files allow)"),
+        ));
+    }
     check_tls(config, &mut wrong);
     wrong.extend(rate_mistakes(config));
     wrong

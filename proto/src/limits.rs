@@ -156,6 +156,8 @@ pub const THROTTLED_MAX: Duration = Duration::from_secs(20);
 pub const SPARE_RECEIVERS_MAX: usize = 1024;
 /// Accepted connections in one turn of a reactor.
 pub const ACCEPT_BUDGET: usize = 256;
+/// Connections that a reactor must be allowed to have: one in sixteen is air for those who come while it stops listening.
+pub const CONNECTIONS_MIN: u32 = 16;
 /// Open files of a reactor that are kept for what is no client: links to all shards, listeners, a spare one, the poll, pipes, and those that were passed.
 pub const FILES_KEPT: u64 = 128;
 /// Connections for which a reactor's tables have room from the start. It is room that the system gives when it is first used: a table that grew would have to be copied, and would leave holes.

@@ -74,3 +74,17 @@ fn a_server_that_is_told_to_watch_stdin_ends_with_it() {
     gateway.program.end_input();
     assert_eq!(gateway.exit_code(), Some(0));
 }
+
+#[test]
+fn a_limit_that_leaves_no_air_ends_with_78() {
+    for (settings, says) in [
+        (&["--connections=15"][..], "--connections: is below 16"),
+        (&["--message-rate=1", "--message-burst=100"], "--message-rate: is so low that "),
+        (&["--byte-rate=1KiB"], "--byte-rate: is so low that "),
+    ] {
+        let output = run(&[&["gateway"], settings].concat());
+        assert_eq!(output.status.code(), Some(78));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with(says), "{said}");
+    }
+}
