@@ -274,6 +274,20 @@ pub const MERGE_KEY_BYTES_MAX: usize = 128;
 pub const MERGEABLE_MAX: usize = 64;
 /// Their bytes.
 pub const MERGEABLE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a segment of the journal, give or take a commit: removing one must not keep the disk busy for long.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes that one commit takes together, give or take a turn's: a disk writes them in some ten milliseconds.
+pub const JOURNAL_COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one shard that wait for the journal, records and what was said; then its links are not read until it has caught up, and back-pressure does the rest.
+pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes by which a journal has grown when a checkpoint is worth while: read again in a fraction of a second.
+pub const CHECKPOINT_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// Bytes of a checkpoint in one turn, give or take a step: their commit takes no longer than a sync …
+pub const CHECKPOINT_BYTES_PER_TURN: usize = 64 * 1024;
+/// … and places of the table that are looked at in one turn, some tens of microseconds …
+pub const CHECKPOINT_PLACES_PER_TURN: u32 = 512;
+/// … in steps of so many: what these keep may be 8 MiB if all of them have as much in flight as they may.
+pub const CHECKPOINT_PLACES_PER_STEP: u32 = 16;
 /// The clock of who issues tokens may be so much ahead of ours before a token counts as not valid yet.
 pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(30);
 

@@ -97,6 +97,7 @@ fn start(given: &ArgMatches, data: &Path, cluster: &mut Cluster) -> Result<Optio
     state.extend(["--logic".into(), address(&logic, "listen").into()]);
     let key = format!("{}:HS256:file:{}", dev_key::KID, dev_key::path(data).display());
     state.extend(["--token-keys".into(), key.into()]);
+    state.extend(["--journal-folder".into(), data.join("sessions").into()]);
     let Some(state) = cluster.start("state", &state)? else { return Ok(None) };
 
     let mut gateway = addresses(given, "gateway");

@@ -30,6 +30,11 @@ use crate::token::{KeySpec, Keys};
         @live rpc_secret: Vec<Secret<String>> = [],
         /// A file with what rpc_secret would have, one a line.
         @live rpc_secret_file: Option<PathBuf> = None,
+        /// Whether sessions outlive this process, and what else.
+        /// sync: a loss of power as well, for what is answered is on the disk. async: the death of the process alone; after the machine's, clients log in again. off: neither.
+        journal: JournalMode = JournalMode::Sync,
+        /// The journal's folder. It is made if it is not there; no other process may use it.
+        journal_folder: PathBuf = "data/sessions",
         /// Shard threads; 0 means one per core.
         shards: u32 [0..=limits::SHARDS_MAX] = 0,
         /// Keys that tokens are verified with, each as KID:ALG:SOURCE.
@@ -104,6 +109,39 @@ impl Config {
             sessions_max: self.sessions_max,
             ..Settings::new(Keys::new(&self.token_audience, Vec::new()))
         }
+    }
+}
+
+/// What sessions outlive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalMode {
+    /// Nothing: they are not written down.
+    Off,
+    /// This process: they are written down.
+    Async,
+    /// The machine's, too: they are on the disk.
+    Sync,
+}
+
+impl Setting for JournalMode {
+    const KIND: &'static str = "sync|async|off";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "async" => Ok(Self::Async),
+            "sync" => Ok(Self::Sync),
+            _ => Err("is none of sync, async and off".into()),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Off => "off",
+            Self::Async => "async",
+            Self::Sync => "sync",
+        }
+        .into()
     }
 }
 

@@ -67,7 +67,8 @@ impl Cluster {
         let behind = ("logic", logic.told("listen"));
         let state = vec![("listen", listen("state")), ("admin", any.clone()), behind, ("token-keys", keys)];
         // Its log tells who logs in, and from where.
-        let own = vec![("shards", "2".into()), ("log", "info,state=debug".into())];
+        let sessions = ("journal-folder", folder.path().join("sessions").display().to_string());
+        let own = vec![sessions, ("shards", "2".into()), ("log", "info,state=debug".into())];
         let state = [state, own, links.for_state.clone()].concat();
         let state = Server::start("state", more(state));
         let behind = ("state", state.told("listen"));
@@ -236,6 +237,11 @@ impl Server {
     pub(crate) fn stop(&mut self) {
         self.process.program.signal("TERM");
         assert_eq!(self.process.exit_code(), Some(0), "{} stops in good order", self.part);
+    }
+
+    /// Changes a setting, for the next start.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.push((name, value.into()));
     }
 
     /// Starts it again, and waits until it is ready.

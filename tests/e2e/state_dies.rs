@@ -1,4 +1,4 @@
-//! State may be killed at any moment: the gateway holds every connection, each client logs in again on its own, and nothing that was acknowledged is lost.
+//! State may be killed at any moment: the gateway holds every connection, the journal every session, and nothing that was acknowledged is lost.
 
 use client::wire::Transport;
 use proto::packet::{Codec, ServerBody};
@@ -25,7 +25,7 @@ fn no_connection_and_no_acknowledged_message_is_lost_when_state_is_killed() {
     let people = crowd.finish();
     for person in &people {
         assert_eq!(person.disconnects, 0, "the connection stays open");
-        assert!(person.logins >= 1, "the session does not, for now");
+        assert_eq!((person.logins, person.resumes), (0, 0), "and so does the session");
     }
     let admin = cluster.gateway.address("admin");
     assert_eq!(
@@ -38,8 +38,11 @@ fn no_connection_and_no_acknowledged_message_is_lost_when_state_is_killed() {
 }
 
 #[test]
-fn an_idle_connection_is_asked_to_log_in_again_and_stays_open() {
+fn without_a_journal_an_idle_connection_is_asked_to_log_in_again_and_stays_open() {
     let mut cluster = Cluster::start();
+    cluster.state.stop();
+    cluster.state.set("journal", "off");
+    cluster.state.start_again();
     let transports = [Transport::WebSocket(Codec::Json), Transport::WebSocket(Codec::Proto), Transport::Tcp];
     let mut people: Vec<_> = transports
         .into_iter()

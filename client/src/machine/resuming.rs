@@ -36,16 +36,16 @@ impl Machine {
 
     /// The server has answered a resume: the session goes on, or another must be begun.
     pub(super) fn resumed(&mut self, now: Now, ok: ResumeOk, out: &mut Vec<Output>) {
-        if !matches!(self.phase, Phase::Resuming { .. }) {
-            return;
+        match self.phase {
+            Phase::Resuming { .. } => {}
+            Phase::Online if ok.verdict != Verdict::Reset => return self.goes_on(&ok),
+            _ => return,
         }
         if ok.verdict == Verdict::Reset {
             self.credential = None;
             return self.log_in(now, out);
         }
-        if let (Some(credential), Some(secret)) = (&mut self.credential, ok.secret) {
-            credential.secret = secret;
-        }
+        self.learn_secret(&ok);
         self.phase = Phase::Online;
         self.backoff.reset();
         self.submits.resumed();
@@ -56,6 +56,21 @@ impl Machine {
         self.sent_ms = now.mono_ms;
         out.push(Output::Event(Event::Resumed { server_time_ms: ok.server_time_ms }));
         self.watch(out);
+    }
+
+    /// Said without being asked: the session goes on, on this connection, but something behind the edge has failed. What is unanswered may be lost, and is sent again.
+    fn goes_on(&mut self, ok: &ResumeOk) {
+        self.learn_secret(ok);
+        self.submits.resumed();
+        if let Some(reading) = &mut self.reading {
+            reading.pulls.resumed();
+        }
+    }
+
+    fn learn_secret(&mut self, ok: &ResumeOk) {
+        if let (Some(credential), Some(secret)) = (&mut self.credential, ok.secret) {
+            credential.secret = secret;
+        }
     }
 
     /// A server that refuses a resume, rather than answering it, knows no resume, or has no room.

@@ -10,3 +10,8 @@ mod replay;
 
 pub use record::{Kept, Malformed, Record};
 pub use replay::{Contradiction, Replay};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    pub(crate) use super::record::tests::a_session;
+}

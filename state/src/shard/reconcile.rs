@@ -1,7 +1,7 @@
 //! How the link of a gateway reactor begins and ends. Owns the reconciling: what the shard holds and what the reactor holds are made one, and this one rule
 //! repairs every crash on either side. A session whose connection is gone waits for a resume; a connection without a session is asked to log in or resume. Pushes
-//! that are not acknowledged may have been lost with the link, and are sent again. What else was lost the client misses itself: an answer, and sends its command
-//! again; a LoginOk, and connects anew.
+//! that are not acknowledged may have been lost with the link, and are sent again. What else was lost only the client knows: each is told that its session goes on, and
+//! asks again for what it has had no answer to. Who misses a LoginOk connects anew.
 //!
 //! A gateway has a lease. If its link does not come back within it, the gateway counts as dead and all its sessions lose their connections at once.
 
@@ -9,7 +9,7 @@ use proto::close::CloseReason;
 use proto::ids::ConnId;
 use proto::limits::{GATEWAY_LINKS_MAX, LOGIN_AGAIN_DEADLINE};
 use proto::link::{self, Form, Hello, Welcome};
-use proto::packet::ServerBody;
+use proto::packet::{ResumeOk, ServerBody, Verdict};
 use proto::time::Now;
 
 use super::speech::Line;
@@ -116,7 +116,12 @@ impl Shard {
                 session.listed = true;
                 // It could not show life while the link was away.
                 session.alive = session.alive.max(tick(now));
+                // Whoever asked asks again, and must not be answered twice.
+                for call in session.uplink.drop_asides() {
+                    self.calls.end(call);
+                }
                 session.inflight.rewind();
+                self.say_it_goes_on(now, place, out);
                 self.send_unsent(now, place, out);
                 self.resync_if_due(now, place, out);
             }
@@ -126,6 +131,17 @@ impl Shard {
                 self.require_login(now, line, out);
             }
         }
+    }
+
+    /// Tells a client that its session goes on, but that what it has not been answered may have been lost, be it a command, a pull, or the answer.
+    fn say_it_goes_on(&mut self, now: Now, place: u32, out: &mut dyn Output) {
+        let Some(session) = self.sessions.get(place) else { return };
+        let (line, last_client_id) = (session.line(), session.uplink.answered());
+        let resumable = !self.settings.resume_grace.is_zero();
+        let secret = resumable.then(|| self.secret(session, session.secrets.newest()));
+        let verdict = Verdict::Complete;
+        let ok = ResumeOk { verdict, secret, last_client_id, server_time_ms: now.unix_ms };
+        self.say(line, 0, ServerBody::ResumeOk(ok), out);
     }
 
     /// Asks for a login, and remembers that it, or a resume, may come as an ordinary packet.

@@ -170,6 +170,17 @@ fn refusal(client_id: u64, code: RefusedCode) -> ServerPacket {
     ServerPacket { push_seq: 0, client_id, body: ServerBody::Refused(Refused::new(code, "", "")) }
 }
 
+/// What has been said after a first word to this connection, that its session goes on.
+fn after_going_on(conn: ConnId, mut said: Vec<Said>) -> Vec<Said> {
+    match said.remove(0) {
+        Said::Packet(to, ServerPacket { body: ServerBody::ResumeOk(ok), .. }) => {
+            assert_eq!((to, ok.verdict, ok.secret.is_some()), (conn, Verdict::Complete, true));
+        }
+        other => panic!("{other:?}"),
+    }
+    said
+}
+
 /// A message of Alice's in the club.
 fn message(seq: u64) -> Message {
     Message {

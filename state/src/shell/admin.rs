@@ -6,18 +6,20 @@ use reactor::admin::{Request, Response};
 use reactor::counters::Page;
 
 use super::ask::Asker;
-use super::counters::{Counters, DoorCounters};
+use super::counters::{Counters, DoorCounters, JournalCounters};
 use super::operator;
 
 /// What is answered to whom.
 pub(super) fn pages(
     blocks: Vec<Arc<Counters>>,
     door: Arc<DoorCounters>,
+    journals: Vec<Arc<JournalCounters>>,
     asker: Asker,
 ) -> impl Fn(Request<'_>) -> Response + Send + 'static {
     let mut metrics = Page::default();
     metrics.add(blocks.clone());
     metrics.add(vec![door]);
+    metrics.add(journals);
     move |request| match (request.method, request.path) {
         ("GET", "/healthz") => Response::text("ok\n"),
         ("GET", "/readyz") => ready(&blocks),

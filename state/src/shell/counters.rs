@@ -8,6 +8,24 @@ use reactor::newcomers::{Newcomers, TurnedAway};
 use crate::{Counts, REFUSED_LABELS, Shard};
 
 reactor::counters! {
+    /// Of a journal's thread.
+    pub(super) struct JournalCounters {
+        /// 1 while the journal cannot be written.
+        gauge failing = "holdfast_state_journal_failing";
+        /// Bytes that the journal takes.
+        gauge bytes = "holdfast_state_journal_bytes";
+        /// Commits that were not done and were tried again.
+        counter failed_commits = "holdfast_state_journal_failed_commits";
+        /// Turns that were committed.
+        counter batches = "holdfast_state_journal_batches";
+        /// Bytes of the records that were committed.
+        counter bytes_written = "holdfast_state_journal_written_bytes";
+        /// How long a commit took, the sync included.
+        histogram commit_seconds: Times = "holdfast_state_journal_commit_seconds";
+    }
+}
+
+reactor::counters! {
     /// One shard's counters.
     pub(super) struct Counters {
         /// Sessions that are open.
@@ -34,6 +52,14 @@ reactor::counters! {
         counter logic_unproved = "holdfast_state_logic_links_unproved";
         /// Shards that are stopping.
         gauge stopping = "holdfast_state_stopping_shards";
+        /// Bytes that were said and wait for the journal.
+        gauge held_bytes = "holdfast_state_held_bytes";
+        /// Changes of sessions that were recorded.
+        counter records = "holdfast_state_journal_records";
+        /// Times that reading from a link was put off because too much waited for the journal.
+        counter paused = "holdfast_state_links_paused";
+        /// How long it took to write every session down whole.
+        histogram checkpoint_seconds: Times = "holdfast_state_journal_checkpoint_seconds";
         /// Turns of the event loop.
         counter turns = "holdfast_state_turns";
         /// How long a turn of a shard took, from waking to its end.

@@ -1,17 +1,64 @@
 //! Where the machine's output gathers during a turn: the frames for each link, links to be closed, and the log. Decides nothing.
 
+use super::journal::Batch;
 use crate::journal::Record;
 use crate::{Event, GatewayLink, Output};
 
 /// One shard's outgoing side.
 #[derive(Debug, Default)]
 pub(super) struct Io {
-    /// Frames for each gateway link, by its number.
+    /// This turn's frames for each gateway link, by its number …
     pub(super) gateways: Vec<Vec<u8>>,
+    /// … and for logic.
     pub(super) logic: Vec<u8>,
+    /// Frames that may go: what the links send from.
+    pub(super) out_gateways: Vec<Vec<u8>>,
+    pub(super) out_logic: Vec<u8>,
+    /// This turn's records.
+    pub(super) batch: Batch,
+    /// What was said in this turn must wait until they are durable.
+    pub(super) holds_back: bool,
+    /// How many were ever made; none are without a journal.
+    pub(super) records: Option<u64>,
     /// Links that the machine has given up.
     pub(super) dropped: Vec<GatewayLink>,
     pub(super) logic_dropped: bool,
+}
+
+impl Io {
+    /// There is a gateway link of this number.
+    pub(super) fn make_place(&mut self, place: usize) {
+        let count = self.gateways.len().max(place + 1);
+        self.gateways.resize_with(count, Vec::new);
+        self.out_gateways.resize_with(count, Vec::new);
+    }
+
+    /// A gateway link is gone, and nothing more is said to it.
+    pub(super) fn clear_place(&mut self, place: usize) {
+        (self.gateways[place], self.out_gateways[place]) = (Vec::new(), Vec::new());
+    }
+
+    /// Lets go what was said to one gateway link in this turn.
+    pub(super) fn pass_on_to(&mut self, place: usize) {
+        append(&mut self.gateways[place], &mut self.out_gateways[place]);
+    }
+
+    /// Lets go what was said in this turn.
+    pub(super) fn pass_on(&mut self) {
+        for (said, out) in self.gateways.iter_mut().zip(&mut self.out_gateways) {
+            append(said, out);
+        }
+        append(&mut self.logic, &mut self.out_logic);
+    }
+}
+
+/// Moves bytes, by exchanging the buffers if that will do.
+fn append(said: &mut Vec<u8>, out: &mut Vec<u8>) {
+    if out.is_empty() {
+        std::mem::swap(said, out);
+    } else {
+        out.append(said);
+    }
 }
 
 impl Output for Io {
@@ -33,7 +80,14 @@ impl Output for Io {
         self.logic_dropped = true;
     }
 
-    fn record(&mut self, _: Record<'_>) {}
+    fn record(&mut self, record: Record<'_>) {
+        let Some(count) = &mut self.records else { return };
+        *count += 1;
+        self.holds_back |= record.holds_back();
+        self.batch.begins_checkpoint |= record == Record::CheckpointBegun;
+        self.batch.ends_checkpoint |= record == Record::CheckpointDone;
+        record.encode(&mut self.batch.records);
+    }
 
     fn event(&mut self, event: Event<'_>) {
         match event {

@@ -8,8 +8,11 @@ mod ask;
 mod counters;
 mod door;
 mod io;
+pub mod journal;
 pub(crate) mod keys;
 mod operator;
+mod recorder;
+mod recover;
 mod worker;
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -29,6 +32,8 @@ use crate::{Config, Settings};
 use ask::{Asker, Question};
 use counters::{Counters, DoorCounters};
 use door::Door;
+use journal::Folder;
+use recover::{Recovered, recover};
 use worker::{Told, Worker};
 
 /// A running state server.
@@ -39,6 +44,8 @@ pub struct Running {
     keyring: Keyring,
     door: (Mailbox<door::Stop>, JoinHandle<std_io::Result<()>>),
     shards: Vec<(Mailbox<Told>, JoinHandle<std_io::Result<()>>)>,
+    /// The journal's, which is this process's for as long as it runs.
+    folder: Option<Folder>,
 }
 
 /// Starts a state server: a thread for each shard, one for the door and one for the admin pages. It takes gateways at once, and opens sessions as soon as the
@@ -53,11 +60,11 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
     let count = if config.shards == 0 { cores } else { config.shards };
     let clock = Clock::start();
     let boot_epoch = clock.now().unix_ms;
-    let mut secret_key = [0; 32];
-    aws_lc_rs::rand::fill(&mut secret_key).map_err(|_| std_io::Error::other("no random numbers"))?;
     let keyring = Keyring::new(secrets(config)?);
+    let count = count.min(proto::limits::SHARDS_MAX);
+    let Recovered { folder, secret_key, engines, counters: journals } = recover(config, count)?;
     let (mut shards, mut blocks) = (Vec::new(), Vec::new());
-    for shard in 0..count.min(proto::limits::SHARDS_MAX) {
+    for (shard, engine) in (0..count).zip(engines) {
         let counters = Arc::new(Counters::default());
         blocks.push(Arc::clone(&counters));
         let settings = Settings {
@@ -69,8 +76,8 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
             keys: keys.clone(),
             ..config.settings()
         };
-        let (worker, mailbox) =
-            Worker::new(settings, clock, (config.logic.clone(), keyring.clone()), counters)?;
+        let links = (config.logic.clone(), keyring.clone());
+        let (worker, mailbox) = Worker::new(settings, clock, links, counters, engine)?;
         let thread = thread::Builder::new().name(format!("shard-{shard}")).spawn(move || worker.run())?;
         shards.push((mailbox, thread));
     }
@@ -79,8 +86,9 @@ pub fn start(config: &Config) -> std_io::Result<Running> {
         Door::new(&config.listen, keyring.clone(), clock, told(&shards), Arc::clone(&door_counters))?;
     let listen = door.address()?;
     let thread = thread::Builder::new().name("door".into()).spawn(move || door.run())?;
-    let admin = Admin::start(config.admin, admin::pages(blocks, door_counters, Asker::new(told(&shards))))?;
-    Ok(Running { listen, admin, keyring, door: (mailbox, thread), shards })
+    let admin =
+        Admin::start(config.admin, admin::pages(blocks, door_counters, journals, Asker::new(told(&shards))))?;
+    Ok(Running { listen, admin, keyring, door: (mailbox, thread), shards, folder })
 }
 
 /// What links are proved with.
@@ -131,6 +139,7 @@ impl Running {
         for (_, thread) in self.shards {
             result = result.and(join(thread));
         }
+        drop(self.folder);
         result
     }
 }

@@ -15,6 +15,7 @@ use proto::rpc;
 use proto::time::Now;
 
 use super::*;
+use crate::config::JournalMode;
 use crate::token::{KeySpec, Mint, mint};
 
 /// No test waits so long, but for one that fails.
@@ -89,7 +90,15 @@ fn config(logic: SocketAddr) -> Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let (listen, logic) = (any.into(), logic.into());
     let token_keys = vec![KeySpec::parse(key).unwrap()];
-    Config { listen, admin: any, logic, shards: 2, token_keys, ..Config::default() }
+    Config {
+        listen,
+        admin: any,
+        logic,
+        shards: 2,
+        token_keys,
+        journal: JournalMode::Off,
+        ..Config::default()
+    }
 }
 
 fn ask_admin(running: &Running, path: &str) -> String {

@@ -24,6 +24,8 @@ use slab::Slab;
 use super::ask::Asked;
 use super::counters::Counters;
 use super::io::Io;
+use super::recorder::{Engine, Recorder};
+use crate::journal::Replay;
 use crate::{GatewayLink, Input, Settings, Shard};
 
 /// Sources reported in one turn.
@@ -59,6 +61,8 @@ pub(super) enum Told {
     Ask(Asked),
     /// Take on what may be changed of these.
     Reload(Arc<Settings>),
+    /// The journal has committed something.
+    Committed,
     /// Take nothing in any more, and end when all is answered and sent.
     Stop,
 }
@@ -74,6 +78,10 @@ pub(super) struct Worker {
     /// Links that were ever taken over.
     counted: usize,
     logic: Dialer,
+    /// None if sessions are not written down.
+    recorder: Option<Recorder>,
+    /// Links with something to read that must wait until the journal is not behind any more.
+    paused: Vec<Token>,
     counters: Arc<Counters>,
     stopping: bool,
 }
@@ -84,12 +92,13 @@ impl Worker {
         clock: Clock,
         (logic, keyring): (LinkAddress, Keyring),
         counters: Arc<Counters>,
+        journal: Option<(Engine, Replay)>,
     ) -> io::Result<(Self, Mailbox<Told>)> {
         let poller = Poller::new(EVENTS)?;
         let (mailbox, inbox) = mailbox(poller.registry(), Token(MAILBOX), MAILBOX_CAPACITY)?;
         let Settings { shard, shard_count, boot_epoch, .. } = settings;
         let claim = Claim::State { shard, shard_count, boot_epoch };
-        let worker = Self {
+        let mut worker = Self {
             clock,
             poller,
             logic: Dialer::new(logic, Token(LOGIC), settings.seed).proving(keyring, claim),
@@ -98,9 +107,22 @@ impl Worker {
             inbox,
             gateways: Slab::new(),
             counted: 0,
+            recorder: None,
+            paused: Vec::new(),
             counters,
             stopping: false,
         };
+        if let Some((engine, replay)) = journal {
+            worker.io.records = Some(0);
+            let now = clock.now();
+            for durable in replay.into_sessions() {
+                worker.machine.restore(now, durable, &mut worker.io);
+            }
+            let shards_own = mailbox.clone();
+            // A full mailbox has woken the shard as well.
+            let wake = move || drop(shards_own.send(Told::Committed));
+            worker.recorder = Some(Recorder::new(shard, engine, wake)?);
+        }
         Ok((worker, mailbox))
     }
 
@@ -112,6 +134,7 @@ impl Worker {
             self.poller.turn(self.timeout(give_up_ms), &mut ready)?;
             let woken = self.clock.micros();
             let now = self.clock.at(woken);
+            self.release();
             for event in &ready {
                 match event.token.0 {
                     MAILBOX => self.obey(now),
@@ -122,17 +145,51 @@ impl Worker {
             self.logic.expire(now, self.poller.registry());
             self.counters.lag(now, self.machine.next_deadline());
             self.machine.expire(now, &mut self.io);
+            self.end_turn(now);
+            self.counters.logic_unproved.add(self.logic.take_unproved());
+            // Before the answers leave: who has one may look at what it was counted as.
+            self.counters.publish(&self.machine);
             let queued = self.flush(now);
             self.counters.turn(self.clock.micros() - woken, ready.len());
-            self.counters.logic_unproved.add(self.logic.take_unproved());
-            self.counters.publish(&self.machine);
             if self.stopping {
                 let limit = *give_up_ms.get_or_insert(now.after(LEAVING));
                 if queued == 0 && self.machine.calls() == 0 || now.mono_ms >= limit {
-                    return Ok(());
+                    break;
                 }
             }
         }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.stop(&mut self.io)?;
+            self.flush(self.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Lets go what waited for the journal, and goes on with links that had to wait for it.
+    fn release(&mut self) {
+        let Some(recorder) = &mut self.recorder else { return };
+        recorder.release(&mut self.io);
+        if !recorder.is_behind() {
+            self.paused.drain(..).for_each(|token| self.poller.again(token));
+        }
+    }
+
+    /// Hands this turn's records to the journal; what was said may go, or waits for them.
+    fn end_turn(&mut self, now: Now) {
+        let Some(recorder) = &mut self.recorder else { return self.io.pass_on() };
+        recorder.end_turn(now, &mut self.machine, &mut self.io, &self.counters);
+        self.counters.held_bytes.set(recorder.held_bytes() as u64);
+        self.counters.records.set(self.io.records.unwrap_or_default());
+    }
+
+    /// Whether a link must wait before it is read.
+    fn must_wait(&mut self, token: Token) -> bool {
+        let waits = self.recorder.as_ref().is_some_and(Recorder::is_behind);
+        if waits && !self.paused.contains(&token) {
+            self.counters.paused.add(1);
+            self.paused.push(token);
+        }
+        waits
     }
 
     fn timeout(&self, give_up_ms: Option<u64>) -> Option<Duration> {
@@ -153,6 +210,7 @@ impl Worker {
                 // It comes again to whoever is here next.
                 Told::Gateway { .. } if self.stopping => {}
                 Told::Gateway { stream, unread, proved } => self.take_over(stream, &unread, proved, now),
+                Told::Committed => {}
             }
         }
     }
@@ -170,9 +228,7 @@ impl Worker {
             Ok(link) => entry.insert(link).unread(unread),
             Err(error) => return tracing::warn!(%error, "a gateway link could not be taken over"),
         }
-        if place >= self.io.gateways.len() {
-            self.io.gateways.resize_with(place + 1, Vec::new);
-        }
+        self.io.make_place(place);
         let link = GatewayLink(place as u32);
         self.machine.handle(now, Input::GatewayUp(link), &mut self.io);
         if let Some(hello) = proved {
@@ -192,7 +248,7 @@ impl Worker {
         if event.writable {
             link.writable();
         }
-        if self.stopping || !event.readable && !event.hung_up {
+        if self.stopping || !event.readable && !event.hung_up || self.must_wait(event.token) {
             return;
         }
         for _ in 0..READS_PER_TURN {
@@ -236,11 +292,18 @@ impl Worker {
 
     fn close_gateway(&mut self, link: GatewayLink) {
         let place = link.0 as usize;
+        let free = !self.io.holds_back && self.recorder.as_ref().is_none_or(Recorder::holds_nothing);
         if let Some(mut link) = self.gateways.try_remove(place) {
             // The last words may say why; whoever does not hear them comes again.
-            drop(link.flush(&mut self.io.gateways[place]));
+            if free {
+                self.io.pass_on_to(place);
+            }
+            drop(link.flush(&mut self.io.out_gateways[place]));
         }
-        self.io.gateways[place] = Vec::new();
+        self.io.clear_place(place);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.forget_gateway(place);
+        }
     }
 
     /// Reads from logic while it has something, up to the budget.
@@ -248,7 +311,7 @@ impl Worker {
         if self.logic.ready(event, now) {
             self.machine.handle(now, Input::LogicUp, &mut self.io);
         }
-        if !event.readable && !event.hung_up {
+        if !event.readable && !event.hung_up || self.must_wait(event.token) {
             return;
         }
         for _ in 0..READS_PER_TURN {
@@ -286,7 +349,10 @@ impl Worker {
 
     fn close_logic(&mut self, now: Now) {
         self.logic.lost(now);
-        self.io.logic = Vec::new();
+        (self.io.logic, self.io.out_logic) = (Vec::new(), Vec::new());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.forget_logic();
+        }
     }
 
     /// The turn's end: one write for each link that has something. A gateway that lets too much wait is dropped, and reconciles when it comes back.
@@ -294,7 +360,7 @@ impl Worker {
     fn flush(&mut self, now: Now) -> usize {
         let (mut queued, mut lost) = (0, Vec::new());
         for (place, link) in &mut self.gateways {
-            match link.flush(&mut self.io.gateways[place]) {
+            match link.flush(&mut self.io.out_gateways[place]) {
                 Ok(bytes) if bytes <= GATEWAY_OUT_BYTES_MAX => queued += bytes,
                 Ok(_) => {
                     self.counters.links_overrun.add(1);
@@ -308,7 +374,7 @@ impl Worker {
         }
         self.counters.gateway_queue_bytes.set(queued as u64);
         if let Some(link) = self.logic.link() {
-            match link.flush(&mut self.io.logic) {
+            match link.flush(&mut self.io.out_logic) {
                 Ok(bytes) => {
                     self.counters.logic_queue_bytes.set(bytes as u64);
                     queued += bytes;

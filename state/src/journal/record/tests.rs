@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-pub(in crate::journal) fn a_session() -> Durable {
+pub(crate) fn a_session() -> Durable {
     Durable {
         number: 0xAB_0000_0001,
         uid: "alice".parse().unwrap(),

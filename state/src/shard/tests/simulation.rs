@@ -31,6 +31,8 @@ struct Client {
     json: bool,
     conn: Option<ConnId>,
     online: bool,
+    /// It has asked to take its session up.
+    resuming: bool,
     /// Commands that were ever numbered, and those of them without an answer.
     numbered: u64,
     unanswered: Vec<u64>,
@@ -47,7 +49,7 @@ struct Client {
 
 impl Client {
     fn leave(&mut self) {
-        (self.online, self.conn, self.blocked) = (false, None, false);
+        (self.online, self.conn, self.blocked, self.resuming) = (false, None, false, false);
     }
 
     fn hear(&mut self, body: ServerBody) {
@@ -182,6 +184,8 @@ impl World {
             return self.login(who);
         };
         let (uid, device) = (client.uid.parse().unwrap(), client.device.parse().unwrap());
+        self.clients[who].resuming = true;
+        let client = &self.clients[who];
         let resume = Resume { uid, device, session, secret, last_push_seq: client.push_seq };
         packet(client.form().codec, 0, ClientBody::Resume(resume))
     }
@@ -346,17 +350,20 @@ impl World {
                 client.heard.clear();
             }
             ServerBody::ResumeOk(ok) if ok.verdict == Verdict::Reset => {
-                client.session = None;
+                (client.session, client.resuming) = (None, false);
                 let login = self.login(who);
                 self.uplink(who, &login);
             }
             ServerBody::ResumeOk(ok) => {
-                let (_, secret) = client.session.as_mut().expect("it was resumed");
-                *secret = ok.secret.expect("the next secret");
-                client.online = true;
+                // It may be said to whoever has logged in and was not told so.
+                if client.online || client.resuming {
+                    let (_, secret) = client.session.as_mut().expect("it was resumed");
+                    *secret = ok.secret.expect("the next secret");
+                    (client.online, client.resuming) = (true, false);
+                }
             }
             ServerBody::LoginRequired => {
-                client.online = false;
+                (client.online, client.resuming) = (false, false);
                 let first = self.first_packet(who);
                 self.uplink(who, &first);
             }
