@@ -241,6 +241,7 @@ impl Server {
 
     /// Changes a setting, for the next start.
     pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.into()));
     }
 

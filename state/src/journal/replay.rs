@@ -11,7 +11,7 @@ use crate::durable::{Durable, Reach};
 use crate::inflight::note_missed;
 
 /// The sessions of a shard, made of its records from the oldest to the newest.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Replay {
     sessions: HashMap<u64, Durable, FixedState>,
     begun: bool,

@@ -226,6 +226,18 @@ impl Stage {
         self.check_journal();
     }
 
+    /// The shard has died; another one begins with what the journal holds, and all links are down.
+    fn begin_again(&mut self, replay: Replay, boot_epoch: u64, in_flight_max: u32) {
+        let settings = Settings { boot_epoch, in_flight_max, ..Settings::new(keys()) };
+        (self.shard, self.wires) = (Shard::new(settings), Wires::default());
+        let sessions: Vec<_> = replay.sessions().cloned().collect();
+        self.wires.replay = replay;
+        for durable in sessions {
+            assert!(self.shard.restore(self.now, durable, &mut self.wires));
+        }
+        self.check_journal();
+    }
+
     /// The records tell of exactly the sessions that there are; those of before the last checkpoint are not needed for that. It takes its time with many sessions.
     fn check_journal(&mut self) {
         if self.shard.sessions() > 32 {

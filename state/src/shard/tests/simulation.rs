@@ -1,6 +1,7 @@
 //! Clients, a gateway and a logic server of a few lines each, around a shard, under faults that a seed chooses. What must hold: a command is executed once and
 //! in order, every command is answered in the end, pushes are numbered without a gap, nobody hears what is meant for another, and within a session whatever was pushed is
-//! heard or told to be pulled, over however many connections.
+//! heard or told to be pulled, over however many connections and deaths of the shard. It may die at any commit: of what it has recorded a beginning survives, and of what it has said
+//! no more was heard than the records that survived allow.
 //!
 //! A failure prints its seed; `HOLDFAST_SEED=n` runs that one alone.
 
@@ -8,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 
-const SEEDS: u64 = 60;
-const STEPS: u32 = 600;
+const SEEDS: u64 = 512;
+const STEPS: u32 = 400;
 const CLIENTS: usize = 6;
 
 /// Xorshift64 (Marsaglia 2003).
@@ -99,6 +100,17 @@ struct World {
     generation: u16,
     /// The time of faults is over.
     healing: bool,
+    in_flight_max: u32,
+    /// How often the shard has died.
+    deaths: u64,
+}
+
+/// A moment at which the journal may have ended: what it held, and what had been said.
+struct CommitPoint {
+    replay: Replay,
+    to_gateway: usize,
+    to_logic: usize,
+    pushed: u64,
 }
 
 impl World {
@@ -110,22 +122,23 @@ impl World {
             json: number.is_multiple_of(3),
             ..Client::default()
         };
+        let in_flight_max = if seed.is_multiple_of(3) { 4 } else { proto::limits::IN_FLIGHT_MAX };
         Self {
-            stage: Stage::with(|settings| {
-                settings.in_flight_max = if seed.is_multiple_of(3) { 4 } else { settings.in_flight_max };
-            }),
+            stage: Stage::with(|settings| settings.in_flight_max = in_flight_max),
             random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             clients: (0..CLIENTS).map(client).collect(),
             logic: Logic { up: true, moody: seed.is_multiple_of(2), ..Logic::default() },
             gateway_up: true,
             generation: 0,
             healing: false,
+            in_flight_max,
+            deaths: 0,
         }
     }
 
     fn step(&mut self) {
         let who = self.random.below(CLIENTS);
-        match self.random.below(32) {
+        match self.random.below(33) {
             0..8 => self.speak(who),
             8..12 => self.connect(who),
             12..24 => self.think(),
@@ -137,6 +150,7 @@ impl World {
                 // It leaves, and nobody has noticed when it comes back.
                 _ => self.clients[who].leave(),
             },
+            32 => self.die(),
             28 => self.toggle_gateway(),
             29 => self.toggle_logic(),
             _ => {
@@ -251,6 +265,59 @@ impl World {
             }
             self.stage.wires.gateways.clear();
             self.stage.handle(Input::GatewayDown(HOME));
+        }
+    }
+
+    fn commit_point(&mut self) -> CommitPoint {
+        let Wires { gateways, logic, replay, .. } = &self.stage.wires;
+        CommitPoint {
+            replay: replay.clone(),
+            to_gateway: gateways.get(&HOME.0).map_or(0, Vec::len),
+            to_logic: logic.len(),
+            pushed: self.logic.seq,
+        }
+    }
+
+    /// The shard dies in the midst of its work and begins again with what survived.
+    fn die(&mut self) {
+        self.settle();
+        let mut points = vec![self.commit_point()];
+        for _ in 0..self.random.below(6) {
+            let who = self.random.below(CLIENTS);
+            match self.random.below(6) {
+                0 => self.speak(who),
+                1 => self.push(),
+                2 => self.acknowledge(who),
+                3 => self.hang_up(who),
+                4 => self.connect(who),
+                _ => self.think(),
+            }
+            points.push(self.commit_point());
+        }
+        let survived = self.random.below(points.len());
+        let heard = &points[self.random.below(survived + 1)];
+        if let Some(said) = self.stage.wires.gateways.get_mut(&HOME.0) {
+            said.truncate(heard.to_gateway);
+        }
+        self.stage.wires.logic.truncate(heard.to_logic);
+        // What came over the links and is not in the journal has never come.
+        self.logic.pushed.split_off(&(points[survived].pushed + 1));
+        let gateway_up = std::mem::take(&mut self.gateway_up);
+        let asked = self.stage.asked();
+        self.logic.inbox.extend(asked);
+        self.stage.heard(HOME).into_iter().for_each(|said| self.hear(said));
+        for _ in 0..self.random.below(4) {
+            self.think();
+        }
+        self.logic.inbox.clear();
+        self.deaths += 1;
+        let replay = points.swap_remove(survived).replay;
+        self.stage.begin_again(replay, 0xAB + self.deaths, self.in_flight_max);
+        if gateway_up {
+            self.toggle_gateway();
+        }
+        if self.logic.up {
+            self.logic.inbox = self.stage.link_logic().into();
         }
     }
 
@@ -468,7 +535,11 @@ fn whatever_fails_and_comes_back_commands_are_executed_once_in_order_and_answere
             let shard = &world.stage.shard;
             assert_eq!((shard.sessions(), shard.away(), shard.calls()), (CLIENTS, 0, 0));
             let counts = shard.counts();
-            println!("{seed}: {} resumed, {} with a gap", counts.resumed, counts.resumed_with_gap);
+            let deaths = world.deaths;
+            println!(
+                "{seed}: {deaths} deaths, then {} resumed, {} with a gap",
+                counts.resumed, counts.resumed_with_gap
+            );
         });
         assert!(run.is_ok(), "failed: run again with HOLDFAST_SEED={seed}");
     }
