@@ -1,6 +1,7 @@
 //! The link between a state shard and a logic server: every frame kind, both ways (`schema/holdfast/backend/v1/backend.proto`). Owns the kinds and
 //! the checks; leaves what they cause to the machines.
 
+mod amount;
 mod order;
 mod presence;
 
@@ -12,6 +13,7 @@ use crate::ids::{ConversationId, DeviceId, Uid};
 use crate::limits::{MERGE_KEY_BYTES_MAX, PUSH_TARGETS_MAX, SHARDS_MAX};
 pub use crate::link::LinkError;
 use crate::rpc::frame;
+use amount::is_at_most;
 pub use order::{Act, Order, Report, SessionInfo, Which};
 pub use presence::{Presence, Status};
 
@@ -304,11 +306,11 @@ impl FromLogic {
 }
 
 fn decode_push(body: &[u8]) -> Option<Push> {
-    let wire::Push { targets, packet, conversation, seq, class, merge_key } =
-        wire::Push::decode(body).ok()?;
-    if targets.len() > PUSH_TARGETS_MAX {
+    if !is_at_most(body, 1, PUSH_TARGETS_MAX) {
         return None;
     }
+    let wire::Push { targets, packet, conversation, seq, class, merge_key } =
+        wire::Push::decode(body).ok()?;
     let targets = targets.into_iter().map(|target| {
         let except = match target.except_device {
             none if none.is_empty() => None,

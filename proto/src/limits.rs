@@ -246,6 +246,11 @@ pub const CALLS_MAX: usize = 1 << 20;
 pub const CALLS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes waiting for one gateway reactor; over it the link is dropped, and its reactor comes back and reconciles.
 pub const GATEWAY_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// With so many bytes waiting for a reactor its sessions are pushed nothing more for now: pushes are kept, and sent when it has taken some. What comes in between
+/// is answers, and never comes to the rest.
+pub const GATEWAY_PACED_BYTES: usize = GATEWAY_OUT_BYTES_MAX / 4;
+/// How often is looked whether it has: for this time a fast network takes what may wait.
+pub const GATEWAY_PACE: Duration = Duration::from_millis(5);
 /// Bytes of the JSON form of a packet to a client: one byte of text needs up to 6, and a message of few bytes 7 times as many.
 pub const JSON_PACKET_BYTES_MAX: usize = 8 * PACKET_BYTES_MAX;
 /// Devices of one user that may have sessions at a time, whatever an operator allows: every push looks at all of them.
@@ -292,6 +297,10 @@ pub const CHECKPOINT_PLACES_PER_STEP: u32 = 16;
 pub const TOKEN_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 const _: () = assert!(HEARTBEAT_DEADLINE.as_secs() > 2 * HEARTBEAT_INTERVAL.as_secs());
+const _: () = assert!(
+    GATEWAY_PACED_BYTES + 8 * IN_FLIGHT_BYTES_MAX + 2 * RPC_BODY_BYTES_MAX <= GATEWAY_OUT_BYTES_MAX / 2,
+    "one more session's pushes, as JSON, and one more fan-out fit"
+);
 const _: () = assert!(ACK_EVERY * 4 <= IN_FLIGHT_MAX, "acks come well before the queue is full");
 const _: () = assert!(IN_FLIGHT_BYTES_MAX >= 4 * PACKET_BYTES_MAX);
 const _: () =

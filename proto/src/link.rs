@@ -10,7 +10,7 @@ use crate::close::CloseReason;
 use crate::r#gen::link as wire;
 use crate::ids::ConnId;
 use crate::limits::{
-    DOWNLINK_PREFIX_BYTES_MAX, DOWNLINK_TARGETS_MAX, GATEWAYS_MAX, REACTORS_MAX, SHARDS_MAX,
+    DOWNLINK_PREFIX_BYTES_MAX, DOWNLINK_TARGETS_MAX, GATEWAYS_MAX, LIVE_CONNS_MAX, REACTORS_MAX, SHARDS_MAX,
 };
 use crate::packet::Codec;
 use crate::rpc::frame;
@@ -204,7 +204,7 @@ pub fn hello(out: &mut Vec<u8>, hello: Hello) {
     frame(out, up::HELLO, |out| body.encode_raw(out));
 }
 
-/// Appends one piece of a [`FromGateway::Live`] list: at most [`crate::limits::LIVE_CONNS_MAX`] connections.
+/// Appends one piece of a [`FromGateway::Live`] list: at most [`LIVE_CONNS_MAX`] connections.
 pub fn live(out: &mut Vec<u8>, conns: &[(ConnId, Form)], last: bool) {
     frame(out, up::LIVE, |out| {
         out.push(last.into());
@@ -381,7 +381,7 @@ fn decode_hello<'a>(body: &[u8]) -> Result<FromGateway<'a>, LinkError> {
 fn decode_live<'a>(body: &[u8]) -> Result<FromGateway<'a>, LinkError> {
     let bad = LinkError::Body("live");
     let (last, list) = body.split_first().ok_or(bad)?;
-    if list.len() % 9 != 0 || *last > 1 {
+    if list.len() % 9 != 0 || list.len() / 9 > LIVE_CONNS_MAX || *last > 1 {
         return Err(bad);
     }
     let conns = list.chunks_exact(9).map(|entry| {

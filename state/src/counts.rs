@@ -90,6 +90,8 @@ pub struct Counts {
     pub faults: u64,
     /// Connections that did not take what they were sent.
     pub blocked: u64,
+    /// Times that so much waited for a reactor that its sessions were pushed nothing for a while.
+    pub paced: u64,
 }
 
 /// How [`REFUSED_CODES`] are called in metrics.

@@ -229,6 +229,13 @@ impl InFlight {
         }
     }
 
+    /// The client was sent nothing for a while: it is given its time anew.
+    pub(crate) fn await_from(&mut self, tick: u32) {
+        if let Some(queue) = &mut self.queue {
+            queue.since = tick;
+        }
+    }
+
     /// Whether pushes were not kept and the client has not been told yet.
     pub(crate) fn is_lagging(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| queue.missed.is_some())
@@ -246,8 +253,8 @@ impl InFlight {
     }
 
     /// Numbers a packet of the shard's own. There is room for it, whatever there is room for.
-    pub(crate) fn push_own(&mut self, payload: Payload, tick: u32) -> Kept {
-        self.add(payload, false, Moment { reached: true, tick })
+    pub(crate) fn push_own(&mut self, payload: Payload, at: Moment) -> Kept {
+        self.add(payload, false, at)
     }
 
     /// The number of the last push, those that are kept, and what was not.

@@ -87,6 +87,11 @@ pub trait Output {
     /// The frames that go over a link that is up: append.
     fn gateway(&mut self, link: GatewayLink) -> &mut Vec<u8>;
 
+    /// How many bytes wait for a gateway, and perhaps some that have just left. Asked once for each push and each gateway.
+    fn waiting(&mut self, link: GatewayLink) -> usize {
+        self.gateway(link).len()
+    }
+
     /// The frames that go to logic; asked for only while its link is up: append.
     fn logic(&mut self) -> &mut Vec<u8>;
 

@@ -1,6 +1,8 @@
 //! The gateway reactors that this shard knows: their links, and the way from a ConnId to who holds it here. Owns that a gateway speaks only for its own
 //! connections; what is done with a connection is decided in [`crate::shard`].
 
+use std::collections::VecDeque;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use proto::ids::ConnId;
@@ -51,6 +53,10 @@ pub(crate) struct Reactor {
     pub(crate) link: Option<GatewayLink>,
     /// The list of its connections has not come to its end.
     pub(crate) reconciling: bool,
+    /// So much waits for it that its sessions are pushed nothing.
+    pub(crate) congested: bool,
+    /// Sessions that have something to be sent when it is no longer, the one that has waited longest first; some may have gone elsewhere since.
+    pub(crate) behind: VecDeque<u32>,
     /// Which loss of a link was its last.
     pub(crate) loss: u64,
     /// By the index bits of the ConnId: a reactor has no two connections of one index at a time. 9 bytes each, whatever the index.
@@ -66,6 +72,11 @@ impl Reactor {
     /// Who holds the connection that has this index, whatever its generation.
     pub(crate) fn at(&self, index: u32) -> Option<Held> {
         self.connections.get(&index).map(|holder| holder.unpack())
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
     }
 
     /// All connections.
@@ -161,6 +172,8 @@ impl Reactors {
                 boot_epoch,
                 link: None,
                 reconciling: false,
+                congested: false,
+                behind: VecDeque::new(),
                 loss: 0,
                 connections: HashMap::default(),
             }) as u32
@@ -179,8 +192,9 @@ impl Reactors {
         self.losses += 1;
         let loss = self.losses;
         let connections = HashMap::default();
-        let (link, reconciling) = (None, false);
-        let reactor = Reactor { gateway, number, boot_epoch, link, reconciling, loss, connections };
+        let (link, reconciling, congested, behind) = (None, false, false, VecDeque::new());
+        let reactor =
+            Reactor { gateway, number, boot_epoch, link, reconciling, congested, behind, loss, connections };
         (self.table.insert(reactor) as u32, Some(loss))
     }
 
@@ -197,6 +211,7 @@ impl Reactors {
         let reactor = self.table.get_mut(place as usize)?;
         self.losses += 1;
         (reactor.link, reactor.reconciling, reactor.loss) = (None, false, self.losses);
+        (reactor.congested, reactor.behind) = (false, VecDeque::new());
         Some((place, self.losses))
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) codec: Codec,
     /// The reactor has listed the connection since its link came up.
     pub(crate) listed: bool,
+    /// It waits until its reactor takes more: what is kept is sent then.
+    pub(crate) behind: bool,
     /// Why the last connection ended; it may be followed by another until the session's grace is over.
     pub(crate) left: Option<CloseReason>,
 }
@@ -61,6 +63,7 @@ impl Session {
             grant,
             codec,
             listed: true,
+            behind: false,
             left: None,
         }
     }

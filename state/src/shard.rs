@@ -9,6 +9,7 @@ mod gateways;
 mod invariants;
 mod logins;
 mod orders;
+mod pacing;
 mod presence;
 mod pushes;
 mod reconcile;
@@ -75,6 +76,9 @@ pub struct Shard {
     in_flight: u64,
     /// The place from which on sessions are yet to be written down whole, during a checkpoint.
     checkpoint: Option<u32>,
+    /// Reactors for which too much waits, and when to look at them again.
+    congested: Vec<u32>,
+    look_again_ms: Option<u64>,
     scratch: Scratch,
     /// How often the invariants might have been checked.
     checks: u64,
@@ -131,6 +135,8 @@ impl Shard {
             in_flight: 0,
             checkpoint: None,
             secret_key: SecretKey::new(settings.secret_key),
+            congested: Vec::new(),
+            look_again_ms: None,
             scratch: Scratch::default(),
             checks: 0,
             settings,
@@ -234,6 +240,7 @@ impl Shard {
         for place in due.drain(..) {
             self.resend_due(now, place, out);
         }
+        self.pace(now, out);
         while let Some(lease) = self.leases.pop_front_if(|lease| lease.until_ms <= now.mono_ms) {
             self.lease_over(now, lease, out);
         }
@@ -246,7 +253,7 @@ impl Shard {
     pub fn next_deadline(&self) -> Option<u64> {
         let wheels = [&self.heartbeats, &self.logins, &self.resends].map(Wheel::next_deadline);
         let lease = self.leases.front().map(|lease| lease.until_ms);
-        wheels.into_iter().flatten().chain(lease).min()
+        wheels.into_iter().flatten().chain(lease).chain(self.look_again_ms).min()
     }
 
     /// Whether users of this connection's slot are this shard's.

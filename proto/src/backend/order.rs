@@ -2,6 +2,7 @@
 
 use prost::Message as _;
 
+use super::amount::is_at_most;
 use crate::device::DeviceClass;
 use crate::r#gen::backend as wire;
 use crate::ids::{DeviceId, Uid};
@@ -133,10 +134,10 @@ impl From<Report> for wire::Report {
 }
 
 pub(super) fn decode_report(body: &[u8]) -> Option<Report> {
-    let wire::Report { call, count, sessions, full } = wire::Report::decode(body).ok()?;
-    if sessions.len() > REPORTED_SESSIONS_MAX {
+    if !is_at_most(body, 3, REPORTED_SESSIONS_MAX) {
         return None;
     }
+    let wire::Report { call, count, sessions, full } = wire::Report::decode(body).ok()?;
     let sessions = sessions.into_iter().map(|session| {
         let wire::Session { session, device, class, online, idle_ms, in_flight } = session;
         let (device, class) = (device.try_into().ok()?, class.parse().ok()?);

@@ -2,6 +2,7 @@
 
 use prost::Message as _;
 
+use super::amount::is_at_most;
 use crate::r#gen::backend as wire;
 use crate::ids::Uid;
 use crate::limits::PRESENCE_USERS_MAX;
@@ -40,10 +41,10 @@ impl From<Presence> for wire::Presence {
 }
 
 pub(super) fn decode_presence(body: &[u8]) -> Option<Presence> {
-    let wire::Presence { users, whole, last } = wire::Presence::decode(body).ok()?;
-    if users.len() > PRESENCE_USERS_MAX {
+    if !is_at_most(body, 1, PRESENCE_USERS_MAX) {
         return None;
     }
+    let wire::Presence { users, whole, last } = wire::Presence::decode(body).ok()?;
     let users = users.into_iter().map(|status| {
         let wire::Status { uid, online, since_ms } = status;
         Some(Status { uid: uid.try_into().ok()?, online, since_ms })

@@ -12,14 +12,16 @@ use proto::time::Now;
 use super::speech::{Line, check_size};
 use super::{Note, Shard, TICK_MS, tick};
 use crate::Output;
-use crate::inflight::{Kept, Payload};
+use crate::inflight::{Kept, Moment, Payload};
 use crate::journal::Record;
 use crate::session::Session;
 
 impl Shard {
     /// Whether a session's client can be sent to: it has a connection, the link to its gateway is up, and the gateway has said that it still holds it.
     pub(super) fn is_reached(&self, session: &Session) -> bool {
-        session.listed && self.reactors.get(session.reactor).is_some_and(|reactor| reactor.link.is_some())
+        session.listed
+            && !session.behind
+            && self.reactors.get(session.reactor).is_some_and(|reactor| reactor.link.is_some())
     }
 
     /// Sends all that is kept and was not sent on this connection.
@@ -63,6 +65,7 @@ impl Shard {
         packet.clear();
         self.scratch.down = packet;
         self.counts.pushed += 1;
+        self.note_waiting(line.reactor, out.waiting(link));
     }
 
     /// Sees to it that pushes that have been sent are sent again if no ack comes.
@@ -120,7 +123,7 @@ impl Shard {
             self.counts.blocked += 1;
             self.resends.cancel(place);
         } else {
-            self.send_unsent(now, place, out);
+            self.catch_up(now, place, out);
             self.resync_if_due(now, place, out);
         }
     }
@@ -161,7 +164,8 @@ impl Shard {
         self.counts.resyncs += 1;
         self.in_flight += 1;
         out.record(Record::Told { session: session.number, packet: payload.as_slice().into() });
-        if let Kept::Send(push_seq) = session.inflight.push_own(payload.clone(), tick(now)) {
+        let at = Moment { reached: !session.behind, tick: tick(now) };
+        if let Kept::Send(push_seq) = session.inflight.push_own(payload.clone(), at) {
             self.note(place, Note::Pushed(push_seq, payload.len()), out);
             self.send_push(line, push_seq, &payload, out);
             self.await_ack(now, place);

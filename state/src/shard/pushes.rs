@@ -8,6 +8,7 @@ use proto::link;
 use proto::packet::{Codec, prefix, shared};
 use proto::time::Now;
 
+use super::pacing;
 use super::speech::check_size;
 use super::{Note, Shard, tick};
 use crate::Output;
@@ -77,6 +78,7 @@ impl Shard {
                 });
                 link::downlink(out.gateway(link), targets, part);
             }
+            self.note_waiting(reactor, out.waiting(link));
         }
         self.counts.pushed += scratch.hits.len() as u64;
         if self.traced.is_some() {
@@ -112,8 +114,15 @@ impl Shard {
                 if except.as_ref().is_some_and(|device| device.as_str() == session.device()) {
                     continue;
                 }
-                let link = self.reactors.get(session.reactor).and_then(|reactor| reactor.link);
-                let reached = session.listed && link.is_some();
+                let reactor = self.reactors.get_mut(session.reactor).filter(|reactor| reactor.link.is_some());
+                let reached = match reactor {
+                    None => false,
+                    Some(reactor) if reactor.congested => {
+                        pacing::fall_behind(reactor, place, session, &mut self.resends);
+                        false
+                    }
+                    Some(_) => session.listed && !session.behind,
+                };
                 let most = self.settings.in_flight_max;
                 let at = Moment { reached, tick: tick(now) };
                 let kept = match &push.class {

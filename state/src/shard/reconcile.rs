@@ -46,7 +46,7 @@ impl Shard {
             if let Held::Session(place) = held
                 && let Some(session) = self.sessions.get_mut(*place)
             {
-                session.listed = false;
+                (session.listed, session.behind) = (false, false);
             }
         }
         let welcome = Welcome {
@@ -122,7 +122,7 @@ impl Shard {
                 }
                 session.inflight.rewind();
                 self.say_it_goes_on(now, place, out);
-                self.send_unsent(now, place, out);
+                self.catch_up(now, place, out);
                 self.resync_if_due(now, place, out);
             }
             Some(Held::Waiting(_)) => {}

@@ -89,6 +89,7 @@ impl Shard {
         let Line { conn, reactor, codec } = line;
         (session.conn, session.reactor, session.codec) = (conn, reactor, codec);
         (session.left, session.listed, session.alive) = (None, true, tick(now));
+        session.behind = false;
         let secret = session.secrets.renew(shown);
         // A client that knows of less than it has acknowledged has lost what it knew.
         let forgot = last_push_seq < session.inflight.acknowledged();
@@ -113,7 +114,7 @@ impl Shard {
         let verdict = if gap { Verdict::Gap } else { Verdict::Complete };
         let ok = ResumeOk { verdict, secret, last_client_id: answered, server_time_ms: now.unix_ms };
         self.say(line, 0, ServerBody::ResumeOk(ok), out);
-        self.send_unsent(now, place, out);
+        self.catch_up(now, place, out);
         if gap {
             self.resync(now, place, forgot, out);
         }

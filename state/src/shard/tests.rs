@@ -1,5 +1,6 @@
 //! A shard, spoken to frame by frame. Owns the stand-ins for gateways and logic; each file below shows one rule's consequences.
 
+mod a_gateway_is_sent_no_more_than_it_takes;
 mod classes_go_before_one_another;
 mod commands_keep_their_order;
 mod devices_are_limited;

@@ -138,6 +138,8 @@ reactor::counters! {
         counter faults = "holdfast_state_link_faults";
         /// Connections that did not take what they were sent.
         counter blocked = "holdfast_state_clients_blocked";
+        /// Times that so much waited for a gateway reactor that its sessions were pushed nothing for a while.
+        counter paced = "holdfast_state_gateways_paced";
         /// Sessions that ended, by reason.
         counter ended["reason"; CloseReason::LABELS] = "holdfast_state_sessions_ended";
         /// Packets that were refused, by code.
@@ -228,6 +230,7 @@ impl Counters {
             (&self.bad_packets, counts.bad_packets),
             (&self.faults, counts.faults),
             (&self.blocked, counts.blocked),
+            (&self.paced, counts.paced),
         ] {
             cell.set(count);
         }
