@@ -87,7 +87,7 @@ fn run(name: &str, cell: &Cell, messages: usize, path: &Path) -> io::Result<()> 
         .sum::<io::Result<u64>>()?
         >> 20;
     table::row(&[
-        name.replace("x", " × "),
+        name.replace('x', " × "),
         format!("{:.2}", cpu as f64 / 1e3 / messages as f64),
         format!("{:.0}", messages as f64 / seconds),
         format!("{:.1}", longest * 1e3),

@@ -460,6 +460,7 @@ impl World {
             ServerBody::Kicked { .. } | ServerBody::Heartbeat => {}
             ServerBody::GroupOk { .. } | ServerBody::Pulled(_) => panic!("nobody asked for that"),
             ServerBody::Move { .. } => panic!("only gateways say that"),
+            ServerBody::Presence(_) => panic!("nobody is watched"),
         }
     }
 
