@@ -68,8 +68,8 @@ pub fn snapshot(bytes: &[u8]) {
             return;
         }
     }
-    assert_eq!(machine.connections(), snapshot.records().count());
     machine.took_over(now, &snapshot, &mut out);
+    assert!(machine.connections() <= snapshot.records().count());
     for record in snapshot.records().flatten() {
         let more = b"\x82\x85\0\0\0\0hello";
         let mut rest = [record.held.rest, more].concat();
