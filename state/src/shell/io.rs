@@ -14,6 +14,8 @@ pub(super) struct Io {
     /// Frames that may go: what the links send from.
     pub(super) out_gateways: Vec<Vec<u8>>,
     pub(super) out_logic: Vec<u8>,
+    /// Bytes that were said in earlier turns and wait for the journal, to whomever.
+    pub(super) held_bytes: usize,
     /// This turn's records.
     pub(super) batch: Batch,
     /// What was said in this turn must wait until they are durable.
@@ -65,6 +67,11 @@ impl Output for Io {
     #[inline]
     fn gateway(&mut self, link: GatewayLink) -> &mut Vec<u8> {
         &mut self.gateways[link.0 as usize]
+    }
+
+    fn waiting(&mut self, link: GatewayLink) -> usize {
+        let place = link.0 as usize;
+        self.gateways[place].len() + self.out_gateways[place].len() + self.held_bytes
     }
 
     #[inline]

@@ -169,6 +169,7 @@ impl Worker {
     fn release(&mut self) {
         let Some(recorder) = &mut self.recorder else { return };
         recorder.release(&mut self.io);
+        self.io.held_bytes = recorder.held_bytes();
         if !recorder.is_behind() {
             self.paused.drain(..).for_each(|token| self.poller.again(token));
         }
@@ -178,7 +179,8 @@ impl Worker {
     fn end_turn(&mut self, now: Now) {
         let Some(recorder) = &mut self.recorder else { return self.io.pass_on() };
         recorder.end_turn(now, &mut self.machine, &mut self.io, &self.counters);
-        self.counters.held_bytes.set(recorder.held_bytes() as u64);
+        self.io.held_bytes = recorder.held_bytes();
+        self.counters.held_bytes.set(self.io.held_bytes as u64);
         self.counters.records.set(self.io.records.unwrap_or_default());
     }
 
