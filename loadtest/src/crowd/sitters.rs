@@ -3,6 +3,8 @@
 
 mod groups;
 mod packets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
