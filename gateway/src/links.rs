@@ -246,9 +246,8 @@ impl Links {
         self.report_due_ms = now.after(ALIVE_REPORT_INTERVAL);
         for (number, shard) in self.shards.iter_mut().enumerate() {
             // Those who showed life may all have gone since.
-            let any_alive = shard.up
-                && std::mem::take(&mut shard.any_alive)
-                && shard.alive.iter().any(|word| *word != 0);
+            let any_alive =
+                shard.up && std::mem::take(&mut shard.any_alive) && shard.alive.iter().any(|word| *word != 0);
             if any_alive {
                 link::alive(out.shard(number as u32), indices(&shard.alive));
                 shard.alive.fill(0);
