@@ -140,8 +140,16 @@ fn many_replacements_in_a_row_leave_nothing_behind() {
         }
         opened.push(gateway.open_descriptors());
     }
-    // Those of the first successor are there in the last one, and no more.
-    assert_eq!(opened.first(), opened.last(), "{opened:?}");
+    // There are no more in the later successors than in the earlier ones. The tables of threads that come and go are not looked at: the largest three
+    // are the process's own, its admin's and a reactor's.
+    let most = |rounds: &[Vec<usize>]| -> Vec<usize> {
+        let largest =
+            |place| rounds.iter().filter_map(|counts| counts.iter().rev().nth(place).copied()).max();
+        (0..3).filter_map(largest).collect()
+    };
+    let (earlier, later) = opened.split_at(10);
+    let grows = most(later).iter().zip(most(earlier)).any(|(later, earlier)| *later > earlier);
+    assert!(!grows, "{opened:?}");
 }
 
 fn packet(bytes: &[u8]) -> Vec<u8> {
