@@ -1,3 +1,5 @@
+//! A record is read back as it was written, and nothing else is taken for one.
+
 use proptest::prelude::*;
 
 use super::*;
