@@ -107,7 +107,7 @@ impl Link {
         self.blocked = false;
     }
 
-    /// Reads once. The end of the stream is an error of kind `UnexpectedEof`. `hung_up` comes from the event ([`Ready::hung_up`]).
+    /// Reads once. The end of the stream is an error of kind `UnexpectedEof`. `hung_up` comes from the event ([`crate::poll::Ready::hung_up`]).
     pub fn fill(&mut self, hung_up: bool) -> io::Result<Filled> {
         self.make_room();
         let room = &mut self.inbox[self.end..];
