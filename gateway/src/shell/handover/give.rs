@@ -96,7 +96,6 @@ impl<'a> Giving<'a> {
                 }
                 Step::LetGo => {
                     drop(fault::at("giver-let-go"));
-                    self.tell(Verdict::LetGo);
                     return Ok(());
                 }
                 Step::Keep(why) => {
@@ -228,7 +227,7 @@ impl<'a> Giving<'a> {
         }
     }
 
-    /// Waits for the successor's first turns.
+    /// Waits for the successor's first turns, and only then has the reactors let go: the closing of so many descriptors would keep the cores from those who wait for the successor.
     fn report(mut self, offer: &Offer, began: Instant) -> Report {
         let until = Instant::now() + HANDOVER_SERVING_DEADLINE;
         if let Ok(Some(came)) = self.control.receive(until)
@@ -238,6 +237,7 @@ impl<'a> Giving<'a> {
                 passed.freeze = Some(Duration::from_micros(turned.saturating_sub(passed.frozen_at_micros)));
             }
         }
+        self.tell(Verdict::LetGo);
         let (handovers, pid) = (offer.handovers + 1, self.successor.id());
         Report { pid, handovers, reactors: self.passed, total: began.elapsed() }
     }
