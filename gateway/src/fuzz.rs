@@ -343,12 +343,21 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use crate::handover::fuzz as handover;
+
     type Target = fn(&[u8]);
+
+    const TARGETS: [(&str, Target); 5] = [
+        ("gateway", super::machine),
+        ("handover_intake", handover::intake),
+        ("handover_message", handover::message),
+        ("handover_snapshot", handover::snapshot),
+        ("settings", super::settings),
+    ];
 
     #[test]
     fn the_corpora_are_replayed_with_all_beginnings_of_their_inputs() {
-        let targets: [(&str, Target); 2] = [("gateway", super::machine), ("settings", super::settings)];
-        for (name, target) in targets {
+        for (name, target) in TARGETS {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
             let inputs =
                 fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
