@@ -7,7 +7,7 @@ use super::bytes::{Malformed, Reader, put_bytes};
 
 /// The version of the handover that this code speaks: of the messages and of the snapshot. A successor that speaks another one is told to go before anybody is
 /// kept waiting.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What every Hello begins with, so that a stranger's bytes are known for such.
 const MAGIC: [u8; 4] = *b"HFHO";
@@ -46,6 +46,8 @@ pub(crate) struct Offer {
     pub(crate) doors: Vec<OfferedDoor>,
     /// The descriptor of stdin comes with this message, too: whoever holds its other end ends the gateway with it.
     pub(crate) stdin: bool,
+    /// The settings that listening sockets are for which the gateway was started with. Their descriptors come with this message, too.
+    pub(crate) passed: Vec<String>,
     /// How many descriptors each reactor has. For each, one end of a socket comes with this message.
     pub(crate) descriptors: Vec<u32>,
 }
@@ -151,6 +153,8 @@ impl Offer {
         for OfferedDoor { setting, told, bound } in &self.doors {
             [setting, told, bound].into_iter().for_each(|text| put_bytes(out, text.as_bytes()));
         }
+        out.push(self.passed.len() as u8);
+        self.passed.iter().for_each(|name| put_bytes(out, name.as_bytes()));
         out.push(self.descriptors.len() as u8);
         out.extend(self.descriptors.iter().flat_map(|count| count.to_le_bytes()));
     }
@@ -164,16 +168,20 @@ impl Offer {
         for _ in 0..body.u8()? {
             doors.push(OfferedDoor { setting: body.text()?, told: body.text()?, bound: body.text()? });
         }
+        let mut passed = Vec::new();
+        for _ in 0..body.u8()? {
+            passed.push(body.text()?);
+        }
         let mut descriptors = Vec::new();
         for _ in 0..body.u8()? {
             descriptors.push(body.u32()?);
         }
-        Ok(Self { gateway, echo, boot_epoch, handovers, state, doors, stdin, descriptors })
+        Ok(Self { gateway, echo, boot_epoch, handovers, state, doors, stdin, passed, descriptors })
     }
 
     /// How many descriptors come with it.
     pub(crate) fn attached(&self) -> usize {
-        1 + usize::from(self.stdin) + self.descriptors.len()
+        1 + usize::from(self.stdin) + self.passed.len() + self.descriptors.len()
     }
 }
 
@@ -232,9 +240,10 @@ mod tests {
                 OfferedDoor::default(),
             ],
             stdin: true,
+            passed: vec!["listen".into(), String::new()],
             descriptors: vec![1, 1 << 24],
         };
-        assert_eq!(offer.attached(), 4);
+        assert_eq!(offer.attached(), 6);
         let messages = [
             Message::Hello { version: 3 },
             Message::Offer(offer),

@@ -75,7 +75,7 @@ pub struct Running {
     tls: Option<(Arc<Identity>, Pool)>,
     keyring: Keyring,
     /// Held open: the reactors' descriptors are copies of these.
-    _passed: PassedSockets,
+    passed: PassedSockets,
 }
 
 /// Starts a gateway: one thread for each reactor, and one for the admin pages. It takes clients at once, and logs them in as soon as the state server is
@@ -105,7 +105,10 @@ fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running
     let clock = Clock::start();
     let boot_epoch = taking.as_ref().map_or(clock.now().unix_ms, |taking| taking.offer().boot_epoch);
     let mut doors = doors(config);
-    let passed = PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?;
+    let passed = match &taking {
+        Some(taking) => taking.passed_sockets(),
+        None => PassedSockets::take(&doors.iter().map(|(_, name, _)| *name).collect::<Vec<_>>())?,
+    };
     let tls = secure(config, cores, count)?;
     let settings = settings(config, count as u32, files, boot_epoch, tls.is_some());
     let keyring = Keyring::new(secrets(config)?);
@@ -159,7 +162,7 @@ fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running
         blocks,
         tls,
         keyring,
-        _passed: passed,
+        passed,
     };
     Ok((running, stdin))
 }
@@ -276,9 +279,11 @@ impl Running {
             state: config.state.to_string(),
             doors: doors.collect(),
             stdin: stdin.is_some(),
+            passed: self.passed.names(),
             descriptors: descriptors.collect(),
         };
-        let attached: Vec<_> = [self.admin.as_fd()].into_iter().chain(stdin).collect();
+        let attached: Vec<_> =
+            [self.admin.as_fd()].into_iter().chain(stdin).chain(self.passed.descriptors()).collect();
         let reactors = self.reactors.iter().map(|reactor| (&reactor.mailbox, &reactor.hatch)).collect();
         let number = self.tries.fetch_add(1, Ordering::Relaxed);
         let outcome = Giving::run(program, &offer, &attached, reactors, number);

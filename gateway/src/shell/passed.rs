@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use reactor::activation::{self, Passed};
@@ -16,7 +16,7 @@ use reactor::listener::Listener;
 const DEFAULT: &str = "listen";
 
 /// All that were passed. They stay open in the table of the main thread, from which the reactors' descriptors are copied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct PassedSockets(Arc<Vec<Passed>>);
 
 impl PassedSockets {
@@ -30,6 +30,16 @@ impl PassedSockets {
             tracing::info!(setting = socket.name, "a listening socket was passed to this process");
         }
         Ok(Self(Arc::new(passed)))
+    }
+
+    /// Takes what the gateway before was started with, by its settings: what it was passed is passed on, and is not looked for in the environment again.
+    pub(super) fn inherited(sockets: impl Iterator<Item = (String, OwnedFd)>) -> Self {
+        Self(Arc::new(sockets.map(|(name, socket)| Passed { name, socket }).collect()))
+    }
+
+    /// The settings that they are for.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|passed| passed.name.clone()).collect()
     }
 
     /// Their descriptors.

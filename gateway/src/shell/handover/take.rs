@@ -19,6 +19,7 @@ use super::fault;
 use super::report::Passed;
 use crate::handover::message::{Message, Offer, OfferedDoor, VERSION};
 use crate::handover::taker::{Event, Step, Taker};
+use crate::shell::passed::PassedSockets;
 use crate::shell::worker::{Doors, Place, Taken};
 use crate::{Config, Mode};
 
@@ -44,6 +45,7 @@ pub(in crate::shell) struct Taking {
     offer: Offer,
     admin: Option<OwnedFd>,
     stdin: Option<OwnedFd>,
+    passed_sockets: PassedSockets,
     ends: Vec<OwnedFd>,
     has: Both<Result<Taken, String>>,
     turned: Both<(u8, u64)>,
@@ -63,6 +65,7 @@ impl Taking {
             offer: Offer::default(),
             admin: None,
             stdin: None,
+            passed_sockets: PassedSockets::default(),
             ends: Vec::new(),
             has: bounded(proto::limits::REACTORS_MAX),
             turned: bounded(proto::limits::REACTORS_MAX),
@@ -88,6 +91,8 @@ impl Taking {
             Step::Prepare(offer) if offer.attached() == descriptors.len() => {
                 self.admin = descriptors.next();
                 self.stdin = if offer.stdin { descriptors.next() } else { None };
+                self.passed_sockets =
+                    PassedSockets::inherited(offer.passed.iter().cloned().zip(descriptors.by_ref()));
                 self.ends = descriptors.collect();
                 self.offer = offer;
                 fault::at("taker-offered")
@@ -129,6 +134,11 @@ impl Taking {
     pub(in crate::shell) fn admin(&mut self, config: &Config) -> Option<TcpListener> {
         let same = self.offer.doors.last().is_some_and(|door| door.told == config.admin.to_string());
         self.admin.take().filter(|_| same).map(TcpListener::from)
+    }
+
+    /// The listening sockets that the first of all was started with.
+    pub(in crate::shell) fn passed_sockets(&self) -> PassedSockets {
+        self.passed_sockets.clone()
     }
 
     /// The stdin of the one before, with whose end this process is to end.
