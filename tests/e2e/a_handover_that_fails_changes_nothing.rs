@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::cluster::Cluster;
+use crate::device::{Device, Way};
 use crate::raw::connect;
 use crate::upgraded::{Replaced, await_end, is_there};
 
@@ -190,6 +192,25 @@ fn programs_that_cannot_take_over_are_refused_and_told_apart() {
     }
     assert!(scene.in_vain(&nothing).contains("cannot be started"));
     scene.everybody_is_served("after all of them");
+}
+
+#[test]
+fn while_the_state_server_is_away_nothing_is_handed_over() {
+    let mut cluster = Cluster::start();
+    let mut gateway = Replaced::of(&cluster.gateway);
+    let mut speaker = Device::online(&cluster, "speaker", "phone", Way::Tcp);
+    let mut listener = Device::online(&cluster, "listener", "phone", Way::WebSocketJson);
+    cluster.state.kill();
+    let why = gateway.replace_in_vain(&[]);
+    assert!(why.contains("the state server at") && why.contains("is away"), "{why}");
+    assert_eq!(gateway.metric("holdfast_gateway_connections"), 2);
+    cluster.state.start_again();
+    speaker.say("listener", "still here");
+    listener.hear("still here");
+    gateway.replace();
+    speaker.say("listener", "and in the successor");
+    listener.hear("and in the successor");
+    assert!(!speaker.was_offline() && !listener.was_offline(), "both have the connections that they had");
 }
 
 #[test]
