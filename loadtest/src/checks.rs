@@ -7,6 +7,9 @@ use crate::plan::Plan;
 
 /// Descriptors of a thread that are no connections: standard streams, its poll, its alarm, and some air.
 const FILES_SPARE: u64 = 64;
+/// Of the ports of a source address that this tool chooses itself, one in so many is used at most. The kernel looks through the ports one by one for each connection, first the even (or odd) ones
+/// and then the others: with more than half of them taken an attempt costs a millisecond, and all attempts wait.
+const PORTS_USED_ONE_IN: u64 = 4;
 /// Kernel memory of one end of a connection, in bytes, generously.
 const END_BYTES: u64 = 4608;
 
@@ -14,8 +17,8 @@ const END_BYTES: u64 = 4608;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) workers: u32,
-    /// Each thread has a source address of its own on the loopback interface.
-    pub(crate) loopback_sources: bool,
+    /// Each thread has so many source addresses of its own on the loopback interface; 0: it has those of the plan, or none.
+    pub(crate) loopback_sources: u32,
 }
 
 /// What the system allows.
@@ -72,8 +75,14 @@ pub(crate) fn layout(plan: &Plan, peer: SocketAddr, system: System) -> Result<La
             system.files_left
         ));
     }
-    let loopback_sources = local && peer.is_ipv4() && plan.sources.is_empty() && workers > 1;
-    let sources = if loopback_sources { u64::from(workers) } else { plan.sources.len().max(1) as u64 };
+    let crowded = system.ports / PORTS_USED_ONE_IN;
+    let may_choose = local && peer.is_ipv4() && plan.sources.is_empty();
+    let loopback_sources = match clients.div_ceil(u64::from(workers)).div_ceil(crowded.max(1)) as u32 {
+        1 if workers == 1 => 0,
+        each if may_choose => each,
+        _ => 0,
+    };
+    let sources = u64::from(workers * loopback_sources).max(plan.sources.len().max(1) as u64);
     if clients > sources * system.ports {
         let more = clients.div_ceil(system.ports);
         return Err(format!(

@@ -22,7 +22,7 @@ use crate::{StartError, process};
 /// How often the coordinator looks around.
 const LOOK: Duration = Duration::from_millis(10);
 /// Between the order to send and the first message, so that all threads have read it.
-const HEAD_START: Duration = Duration::from_millis(100);
+pub(crate) const HEAD_START: Duration = Duration::from_millis(100);
 /// Nobody has been connected for so long: there is no target any more.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
 /// Attempts for so long, all of them in vain: there was never one.
@@ -220,6 +220,7 @@ impl<'a> Run<'a> {
             name: part.name.clone(),
             task: part.task.to_string(),
             clients: part.clients,
+            after: part.after,
             main: part.task.main_timing(),
             ramp: books.ramp,
             run: books.run,
@@ -259,11 +260,14 @@ fn hire(
     let seats = plan.parts.iter().enumerate().map(|(place, part)| {
         let mut share = share(part.clients, part.task.together());
         share.first += plan.first_user(place);
-        Ok(Seat { crowd: part.task.crowd(plan, share, occasion)?, clients: share.count })
+        let crowd = part.task.crowd(plan, share, occasion)?;
+        Ok(Seat { crowd, clients: share.count, after: part.after, begun: false })
     });
     let seats = seats.collect::<Result<_, _>>().map_err(StartError::Usage)?;
-    let sources =
-        if layout.loopback_sources { vec![dial::loopback_source(number)] } else { plan.sources.clone() };
+    let sources = match layout.loopback_sources {
+        0 => plan.sources.clone(),
+        each => dial::loopback_sources(number, each),
+    };
     let (orders, obeyed) = mpsc::channel();
     let ready = Arc::new(AtomicU32::new(0));
     let post = Post {

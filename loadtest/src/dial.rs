@@ -23,10 +23,13 @@ pub(crate) fn resolve(address: &Address) -> io::Result<SocketAddr> {
     peers.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
 }
 
-/// The address that a thread's connections to the loopback interface come from, so that each thread has ports of its own: 127.1.0.0/16, which nobody else uses.
-pub(crate) fn loopback_source(thread: u32) -> IpAddr {
-    let [high, low] = ((thread % 60_000) as u16 + 1).to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(127, 1, high, low))
+/// The addresses that a thread's connections to the loopback interface come from, so many for each, so that it has ports of its own: 127.1.0.0/16, which nobody else uses.
+pub(crate) fn loopback_sources(thread: u32, each: u32) -> Vec<IpAddr> {
+    let source = |number: u32| {
+        let [high, low] = ((number % 60_000) as u16 + 1).to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(127, 1, high, low))
+    };
+    (thread * each..(thread + 1) * each).map(source).collect()
 }
 
 impl Dialer {

@@ -67,6 +67,8 @@ pub struct Part {
     pub name: String,
     /// How many they are.
     pub clients: u32,
+    /// How long after the others their first message is due.
+    pub after: Duration,
     /// What they do.
     pub task: Task,
 }
@@ -194,6 +196,9 @@ impl Plan {
         }
         self.parts.iter().try_for_each(|part| {
             part.task.check(self, part.clients).map_err(|why| format!("{}: {why}", part.name))?;
+            if part.after >= self.duration {
+                return Err(format!("{}: the run is over before its first message is due", part.name));
+            }
             if part.clients == 0 { Err(format!("{}: has no connections", part.name)) } else { Ok(()) }
         })
     }

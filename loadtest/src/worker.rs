@@ -14,6 +14,7 @@ use reactor::alarm::Alarm;
 use reactor::poll::{Poller, Ready};
 use reactor::sockets::{self, Flushed, Scratch, Sockets};
 
+use crate::coordinator::HEAD_START;
 use crate::crowd::{Books, Crowd, Span, Turn};
 use crate::dial::{Dialer, trouble};
 use crate::ledger::{Count, Ledger, Timing};
@@ -69,6 +70,9 @@ pub(crate) struct Done {
 pub(crate) struct Seat {
     pub(crate) crowd: Box<dyn Crowd>,
     pub(crate) clients: u32,
+    /// How long after the others it begins to send, and whether it has.
+    pub(crate) after: Duration,
+    pub(crate) begun: bool,
 }
 
 /// What a worker is made of.
@@ -151,6 +155,9 @@ impl Worker {
             }
             self.ready = ready;
             self.start_clients();
+            if let Some((span, _)) = self.run {
+                self.begin_seats(span);
+            }
             self.wake_up();
             self.expire();
             self.carry_out();
@@ -174,11 +181,24 @@ impl Worker {
                     self.run = Some((span, span.end() + patience.as_nanos() as u64));
                     self.busy = 0;
                     self.turn.running();
-                    self.each_seat(|crowd, turn| crowd.begin(span, turn));
+                    self.begin_seats(span);
                 }
                 Ok(Order::Report) => self.report(),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Has those begin whose time has come, or comes soon.
+    fn begin_seats(&mut self, span: Span) {
+        self.turn.now = self.now();
+        for (part, seat) in self.post.seats.iter_mut().enumerate() {
+            let span = span.later(seat.after);
+            if !seat.begun && span.start <= self.turn.now + HEAD_START.as_nanos() as u64 {
+                seat.begun = true;
+                self.turn.enter(part, self.bases[part]);
+                seat.crowd.begin(span, &mut self.turn);
             }
         }
     }

@@ -36,7 +36,7 @@ fn run(server: &Server, scheme: &str, codec: Codec, load: Load, token: &'static 
         open_patience: Duration::from_secs(20),
         duration: Duration::from_millis(300),
         patience: Duration::from_secs(20),
-        parts: vec![Part { name: "chat".into(), clients: 10, task }],
+        parts: vec![Part { name: "chat".into(), clients: 10, after: Duration::ZERO, task }],
         pids: vec![format!("self={}", std::process::id()).parse().unwrap()],
     };
     let stop = AtomicBool::new(false);

@@ -152,7 +152,7 @@ fn talking(name: &str, pairs: u32, given: &ArgMatches, share: f64, hardship: Opt
     };
     let codec = if get::<String>(given, "form") == "json" { Codec::Json } else { Codec::Proto };
     let task = Task::Chat { bytes: get::<ByteSize>(given, "bytes").0, load, codec, hardship };
-    Part { name: name.to_owned(), clients: pairs.saturating_mul(2), task }
+    Part { name: name.to_owned(), clients: pairs.saturating_mul(2), after: Duration::ZERO, task }
 }
 
 fn chat(given: &ArgMatches) -> Vec<Part> {
@@ -179,7 +179,7 @@ fn gathered(name: &str, given: &ArgMatches, calls: Calls) -> Vec<Part> {
     let (groups, size): (u32, u32) = (get(given, "groups"), get(given, "group-size"));
     let plan = GroupPlan { size, bytes: get::<ByteSize>(given, "bytes").0, calls };
     let task = Task::Sit { groups: Some(plan) };
-    vec![Part { name: name.to_owned(), clients: groups.saturating_mul(size), task }]
+    vec![Part { name: name.to_owned(), clients: groups.saturating_mul(size), after: Duration::ZERO, task }]
 }
 
 fn fanout(given: &ArgMatches) -> Vec<Part> {

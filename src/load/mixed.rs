@@ -2,9 +2,11 @@
 //! whole run, and each `[[part]]` names a scenario and gives its options by the names that they have on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use loadtest::plan::Part;
+use settings::Setting as _;
 use toml::de::{DeTable, DeValue};
 
 use super::{SCENARIOS, Scenario, running};
@@ -83,6 +85,7 @@ fn read(name: &str, text: &str) -> Result<(ArgMatches, Vec<Part>), Failure> {
 fn read_part(file: &File<'_>, at: usize, table: &DeTable<'_>) -> Result<Vec<Part>, Failure> {
     let known = || SCENARIOS.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
     let (mut scenario, mut called, mut given): (Option<&Scenario>, _, _) = (None, None, Vec::new());
+    let mut after = Duration::ZERO;
     for (key, value) in table {
         let at = key.span().start;
         match (key.get_ref().as_ref(), value.get_ref()) {
@@ -95,6 +98,9 @@ fn read_part(file: &File<'_>, at: usize, table: &DeTable<'_>) -> Result<Vec<Part
                 }
             }
             ("name", DeValue::String(name)) => called = Some(name.to_string()),
+            ("after", DeValue::String(text)) => {
+                after = Duration::parse(text).map_err(|why| file.wrong(at, &format!("after: {why}")))?;
+            }
             (key, value) => given.extend(flags(key, value).map(|flag| (at, flag))),
         }
     }
@@ -103,6 +109,7 @@ fn read_part(file: &File<'_>, at: usize, table: &DeTable<'_>) -> Result<Vec<Part
     };
     let command = Command::new(scenario.name).args((scenario.arguments)());
     let mut parts = (scenario.parts)(&parse(file, command, given)?);
+    parts.iter_mut().for_each(|part| part.after = after);
     if let Some(called) = called {
         let several = parts.len() > 1;
         for part in &mut parts {
@@ -159,10 +166,10 @@ mod tests {
 
     #[test]
     fn a_file_gives_the_parts_and_what_holds_for_all() {
-        let text = "url = 'ws://127.0.0.1:1/'\nduration = '3s'\nfail_if = ['p99>1s', 'lost>0']\n[[part]]\nscenario = 'slow'\npairs = 20\nslow_pairs = 2\n[[part]]\nscenario = 'idle'\nname = 'sleepers'\nlogin = true\nconnections = 50\n";
+        let text = "url = 'ws://127.0.0.1:1/'\nduration = '3s'\nfail_if = ['p99>1s', 'lost>0']\n[[part]]\nscenario = 'slow'\npairs = 20\nslow_pairs = 2\n[[part]]\nscenario = 'idle'\nname = 'sleepers'\nafter = '2s'\nlogin = true\nconnections = 50\n";
         let (shape, parts) = read("file", text).unwrap();
-        let parts: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.clients)).collect();
-        assert_eq!(parts, [("others", 40), ("slow", 4), ("sleepers", 50)]);
+        let parts = parts.iter().map(|part| (part.name.as_str(), part.clients, part.after.as_secs()));
+        assert_eq!(parts.collect::<Vec<_>>(), [("others", 40, 0), ("slow", 4, 0), ("sleepers", 50, 2)]);
         assert_eq!(shape.get_many::<loadtest::threshold::Threshold>("fail-if").unwrap().len(), 2);
     }
 

@@ -97,5 +97,5 @@ fn heartbeat(given: &ArgMatches) -> Option<Duration> {
 
 fn part(name: &str, given: &ArgMatches, task: Task) -> Vec<Part> {
     let clients = *given.get_one("connections").expect(DEFAULTED);
-    vec![Part { name: name.into(), clients, task }]
+    vec![Part { name: name.into(), clients, after: Duration::ZERO, task }]
 }

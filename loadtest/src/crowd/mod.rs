@@ -78,6 +78,11 @@ impl Span {
     pub(crate) fn end(self) -> u64 {
         self.start + self.length.as_nanos() as u64
     }
+
+    /// The span that begins so much later, and ends when this one does.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self { start: self.start + by.as_nanos() as u64, length: self.length.saturating_sub(by) }
+    }
 }
 
 /// The figures of one part of a run.

@@ -79,6 +79,8 @@ pub struct PartReport {
     pub task: String,
     /// How many there were.
     pub clients: u32,
+    /// How long after the others they began.
+    pub after: Duration,
     /// The times that matter most.
     pub main: Timing,
     /// Before messages were sent.
@@ -164,6 +166,7 @@ impl Memory {
 impl PartReport {
     /// Messages answered (or delivered, where there is nobody to answer) in a second of sending.
     pub fn rate(&self, sending: Duration) -> f64 {
+        let sending = sending.saturating_sub(self.after);
         self.run.of(Count::AnsweredInTime) as f64 / sending.as_secs_f64().max(f64::EPSILON)
     }
 }
