@@ -285,6 +285,22 @@ pub const JOURNAL_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 pub const JOURNAL_COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of one shard that wait for the journal, records and what was said; then its links are not read until it has caught up, and back-pressure does the rest.
 pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A journal in Redis: how long a connection to a server may take, its greeting included …
+pub const REDIS_CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+/// … and one answer: a disk that syncs slowly is no reason to connect anew, a server that hangs is.
+pub const REDIS_ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a start waits for it: machines that start together come up in any order.
+pub const REDIS_START_PATIENCE: Duration = Duration::from_secs(20);
+/// Before it is connected to again, about so long, doubled with every failure …
+pub const REDIS_RECONNECT_BASE: Duration = Duration::from_millis(50);
+/// … up to this.
+pub const REDIS_RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// Times that a request follows the servers of a cluster from one to the next: more than once or twice means that they do not agree.
+pub const REDIS_REDIRECTS_MAX: usize = 8;
+/// Entries of a slot's log that are read at a time, some hundred bytes each …
+pub const REDIS_ENTRIES_PER_READ: usize = 256;
+/// … and so many logs together.
+pub const REDIS_LOGS_PER_READ: usize = 32;
 /// Bytes by which a journal has grown when a checkpoint is worth while: read again in a fraction of a second.
 pub const CHECKPOINT_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// Bytes of a checkpoint in one turn, give or take a step: their commit takes no longer than a sync …

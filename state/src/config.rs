@@ -10,6 +10,7 @@ use reactor::keyring::Said;
 
 use crate::Settings;
 use crate::policy::{DeviceLimit, DevicePolicy};
+use crate::shell::journal::RedisUrl;
 use crate::shell::keys;
 use crate::token::{KeySpec, Keys};
 
@@ -32,9 +33,15 @@ use crate::token::{KeySpec, Keys};
         @live rpc_secret_file: Option<PathBuf> = None,
         /// Whether sessions outlive this process, and what else.
         /// sync: a loss of power as well, for what is answered is on the disk. async: the death of the process alone; after the machine's, clients log in again. off: neither.
+        /// redis: this machine, too, for they are kept by the servers of redis_urls, as durable as these make them.
         journal: JournalMode = JournalMode::Sync,
         /// The journal's folder. It is made if it is not there; no other process may use it.
         journal_folder: PathBuf = "data/sessions",
+        /// Where the Redis of a journal is: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or redis+unix:///PATH.
+        /// More than one are servers of one Redis Cluster; the others of it are found through any of them.
+        redis_urls: Vec<RedisUrl> = [],
+        /// What the names of all keys in Redis begin with. State servers with different users must not have the same.
+        redis_prefix: String = "holdfast",
         /// Shard threads; 0 means one per core.
         shards: u32 [0..=limits::SHARDS_MAX] = 0,
         /// Keys that tokens are verified with, each as KID:ALG:SOURCE.
@@ -121,17 +128,20 @@ pub enum JournalMode {
     Async,
     /// The machine's, too: they are on the disk.
     Sync,
+    /// Its disk's, too: they are in Redis.
+    Redis,
 }
 
 impl Setting for JournalMode {
-    const KIND: &'static str = "sync|async|off";
+    const KIND: &'static str = "sync|async|redis|off";
 
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "off" => Ok(Self::Off),
             "async" => Ok(Self::Async),
             "sync" => Ok(Self::Sync),
-            _ => Err("is none of sync, async and off".into()),
+            "redis" => Ok(Self::Redis),
+            _ => Err("is none of sync, async, redis and off".into()),
         }
     }
 
@@ -140,6 +150,7 @@ impl Setting for JournalMode {
             Self::Off => "off",
             Self::Async => "async",
             Self::Sync => "sync",
+            Self::Redis => "redis",
         }
         .into()
     }
@@ -171,6 +182,15 @@ fn mistakes(config: &Config) -> Vec<(&'static str, String)> {
         if config.token_keys[..place].iter().any(|other| other.kid == key.kid) {
             mistakes.push(("token_keys", format!("has more than one key of the name {:?}", key.kid)));
         }
+    }
+    if config.journal == JournalMode::Redis && config.redis_urls.is_empty() {
+        mistakes
+            .push(("redis_urls", "is empty: the journal is to be kept in Redis, and there is none".into()));
+    }
+    let named = |byte: u8| byte.is_ascii_graphic() && !b"{}*?[]\\".contains(&byte);
+    if config.redis_prefix.is_empty() || !config.redis_prefix.bytes().all(named) {
+        mistakes
+            .push(("redis_prefix", "must be of visible ASCII characters, without any of {}*?[]\\".into()));
     }
     if config.token_audience.is_empty() {
         mistakes.push(("token_audience", "is empty".into()));
@@ -219,6 +239,16 @@ mod tests {
     fn the_links_are_not_offered_to_the_world() {
         let told = load(&[("token_keys", KEY), ("listen", "0.0.0.0:7410")]).unwrap_err();
         assert!(told.contains("is no loopback address"), "{told}");
+    }
+
+    #[test]
+    fn a_journal_in_redis_needs_one_and_says_no_password() {
+        let told = load(&[("token_keys", KEY), ("journal", "redis"), ("redis_prefix", "a{b")]).unwrap_err();
+        assert!(told.contains("redis_urls") && told.contains("redis-prefix"), "{told}");
+        let urls = "redis://:hunter2@127.0.0.1:7000,redis://:hunter2@127.0.0.1:7001";
+        let config = load(&[("token_keys", KEY), ("journal", "redis"), ("redis_urls", urls)]).unwrap();
+        assert!(config.redis_urls.len() == 2 && !format!("{config:?}").contains("hunter2"));
+        assert!(!::settings::effective(&config).contains("hunter2"));
     }
 
     #[test]

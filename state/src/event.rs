@@ -4,14 +4,22 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use proto::close::CloseReason;
-use proto::ids::ConnId;
+use proto::ids::{ConnId, Slot};
 use proto::packet::{PacketError, RefusedCode};
 
 use crate::{GatewayLink, Note};
 
-/// Bits of a session's number that count; those above are the moment at which the server began, so that a number is not used twice: nobody opens a million
-/// sessions in each millisecond.
-pub(crate) const COUNT_BITS: u32 = 20;
+/// Bits of a session's number that are its user's slot, the lowest ones: so whoever has a number knows the slot.
+pub(crate) const SLOT_BITS: u32 = 10;
+/// Bits below the moment at which the server began: a count, and the slot. So a number is not used twice: nobody opens four thousand sessions in each millisecond.
+pub(crate) const COUNT_BITS: u32 = 12 + SLOT_BITS;
+
+const _: () = assert!(1 << SLOT_BITS == proto::limits::SLOTS);
+
+/// The slot of a session's user, by the session's number.
+pub(crate) fn slot_of(session: u64) -> Slot {
+    Slot((session & ((1 << SLOT_BITS) - 1)) as u16)
+}
 
 /// Names a session to its client and in the logs of both sides: the server's start, the shard and a count, in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +30,8 @@ pub struct SessionName {
 
 impl fmt::Display for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (begun, count) = (self.number >> COUNT_BITS, self.number & ((1 << COUNT_BITS) - 1));
+        let (begun, rest) = (self.number >> COUNT_BITS, self.number & ((1 << COUNT_BITS) - 1));
+        let count = rest >> SLOT_BITS;
         write!(f, "{begun:x}-{:x}-{count:x}", self.shard)
     }
 }

@@ -28,7 +28,7 @@ use slab::Slab;
 
 use crate::calls::Calls;
 use crate::counts::Counts;
-use crate::event::{COUNT_BITS, SessionName};
+use crate::event::{COUNT_BITS, SLOT_BITS, SessionName};
 use crate::presence::Roll;
 use crate::reactors::Reactors;
 use crate::revocations::Revocations;
@@ -68,7 +68,7 @@ pub struct Shard {
     logins: Wheel,
     /// When gateways whose link is lost count as dead, by the place of their reactor; the oldest loss first, for all have the same time.
     leases: VecDeque<Lease>,
-    /// The number of the last session that was opened.
+    /// The number of the last session that was opened, without its slot.
     numbered: u64,
     /// Sessions without a connection.
     away: usize,
@@ -130,7 +130,7 @@ impl Shard {
             resends: Wheel::new(TICK_MS),
             logins: Wheel::new(TICK_MS),
             leases: VecDeque::new(),
-            numbered: settings.boot_epoch << COUNT_BITS,
+            numbered: settings.boot_epoch << (COUNT_BITS - SLOT_BITS),
             away: 0,
             in_flight: 0,
             checkpoint: None,

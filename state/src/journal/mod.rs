@@ -7,9 +7,11 @@
 
 mod record;
 mod replay;
+mod scatter;
 
 pub use record::{Kept, Malformed, Record};
 pub use replay::{Contradiction, Replay};
+pub(crate) use scatter::Parts;
 
 #[cfg(test)]
 pub(crate) mod tests {

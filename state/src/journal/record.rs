@@ -142,6 +142,21 @@ impl Record<'_> {
         }
     }
 
+    /// The session that it is about. `None` if that is none, or several: a push names its sessions itself.
+    pub(crate) fn session(&self) -> Option<u64> {
+        match self {
+            Self::Session(durable) => Some(durable.number),
+            Self::Resumed { session, .. }
+            | Self::Confirmed { session }
+            | Self::Left { session, .. }
+            | Self::Ended { session }
+            | Self::Answered { session, .. }
+            | Self::Told { session, .. }
+            | Self::Acknowledged { session, .. } => Some(*session),
+            Self::Pushed { .. } | Self::CheckpointBegun | Self::CheckpointDone => None,
+        }
+    }
+
     /// Appends the record's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {

@@ -15,6 +15,7 @@ use proto::time::Now;
 use super::speech::{Line, unavailable};
 use super::{Logic, Note, Shard, tick};
 use crate::calls::Asker;
+use crate::event::SLOT_BITS;
 use crate::grant::Grant;
 use crate::reactors::Held;
 use crate::secrets::Secrets;
@@ -197,7 +198,7 @@ impl Shard {
         self.numbered += 1;
         let Line { conn, reactor, codec } = line;
         let (uid, device, grant) = who;
-        let number = self.numbered;
+        let number = self.numbered << SLOT_BITS | u64::from(Slot::of(uid.as_str()).0);
         if self.sessions.of_user(uid.as_str()).next().is_none() {
             self.came(now, uid.as_str());
         }

@@ -8,6 +8,7 @@ use proto::time::Now;
 use super::{Lease, Shard, tick};
 use crate::Output;
 use crate::durable::{Durable, Reach};
+use crate::event::SLOT_BITS;
 use crate::journal::Record;
 use crate::reactors::Held;
 use crate::session::{NOWHERE, Session};
@@ -55,7 +56,7 @@ impl Shard {
         if known || Slot::of(durable.uid.as_str()).shard(self.settings.shard_count) != self.settings.shard {
             return false;
         }
-        self.numbered = self.numbered.max(durable.number);
+        self.numbered = self.numbered.max(durable.number >> SLOT_BITS);
         let place = durable.place;
         let session = Session::restore(durable, tick(now));
         self.in_flight += session.inflight.len() as u64;

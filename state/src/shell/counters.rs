@@ -16,6 +16,10 @@ reactor::counters! {
         gauge bytes = "holdfast_state_journal_bytes";
         /// Commits that were not done and were tried again.
         counter failed_commits = "holdfast_state_journal_failed_commits";
+        /// Connections to servers of a journal in Redis that were made.
+        counter redis_connections = "holdfast_state_journal_redis_connections";
+        /// Times that a server of a Redis Cluster has sent a commit to another.
+        counter redis_redirects = "holdfast_state_journal_redis_redirects";
         /// Turns that were committed.
         counter batches = "holdfast_state_journal_batches";
         /// Bytes of the records that were committed.

@@ -1,10 +1,11 @@
 //! The journal's I/O: one trait for what keeps a shard's records ([`Journal`]), the thread that commits them (`thread`), what waits for a commit (`held`), and the engine that
-//! keeps them in files (`log`, `entry`, `scan`). Owns that nothing which depends on a record is said before the record is durable; what is recorded is the machine's.
+//! keeps them in files (`log`, `entry`, `scan`), and the one that keeps them in Redis (`redis`). Owns that nothing which depends on a record is said before the record is durable; what is recorded is the machine's.
 
 mod entry;
 mod folder;
 pub(super) mod held;
 mod log;
+mod redis;
 mod scan;
 pub(super) mod thread;
 
@@ -12,6 +13,8 @@ use std::io;
 
 pub(super) use folder::Folder;
 pub use folder::{Report, verify};
+pub use redis::RedisUrl;
+pub(super) use redis::{Redis, Taken, Target, secret_key};
 pub use scan::{Found, Torn, Trouble};
 
 /// What some turns of a shard have recorded.
@@ -44,6 +47,8 @@ pub(super) enum Broken {
     ForNow(io::Error),
     /// What was written may be there or not; only who reads it anew can tell.
     ForGood(io::Error),
+    /// Another process writes this journal now.
+    Deposed(io::Error),
 }
 
 impl Broken {

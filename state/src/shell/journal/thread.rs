@@ -1,5 +1,5 @@
 //! The thread that commits: takes all batches that wait, has the engine commit them as one, and tells the shard. Owns what happens when that fails: while there is no room it
-//! tries again, and nothing is answered; when the disk cannot be trusted it ends the process.
+//! tries again, and nothing is answered; when the disk cannot be trusted, or another process has taken over, it ends the process.
 
 use std::process;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use super::{Batch, Broken, Journal};
 
 /// `EX_IOERR` of sysexits.h.
 const JOURNAL_BROKEN: i32 = 74;
+/// `EX_NOPERM` of sysexits.h: a supervisor that starts this process again has it take the sessions back from the one that has them.
+const DEPOSED: i32 = 77;
 /// Between two attempts while there is no room.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// How long that is tried when the server is stopping.
@@ -76,6 +78,10 @@ impl<W: Fn()> Writer<W> {
                 Err(Broken::ForGood(error)) => {
                     tracing::error!(%error, "ending: what the journal has not confirmed was not answered and will be asked again");
                     process::exit(JOURNAL_BROKEN);
+                }
+                Err(Broken::Deposed(error)) => {
+                    tracing::error!(%error, "ending: this process may write no journal any more");
+                    process::exit(DEPOSED);
                 }
                 Err(Broken::ForNow(error)) => {
                     if self.counters.failing.get() == 0 {

@@ -1,0 +1,127 @@
+//! The same on a Redis Cluster of three masters, between which slots move.
+
+use super::*;
+use crate::journal::Replay;
+
+/// Hash slots of each master, as `CLUSTER ADDSLOTSRANGE` takes them.
+const RANGES: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+
+struct Cluster {
+    masters: Vec<RedisServer>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let settings = [&process::SYNCED[..], &["--cluster-enabled", "yes"]].concat();
+        let masters: Vec<_> = (0..3).map(|_| RedisServer::start_with(&settings)).collect();
+        for (number, (master, (from, to))) in masters.iter().zip(RANGES).enumerate() {
+            let _: () = master.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
+            let _: () = master.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+        }
+        for other in &masters[1..] {
+            let (host, port) = (other.address().ip().to_string(), other.address().port().to_string());
+            let _: () = masters[0].ask(&["CLUSTER", "MEET", &host, &port]);
+        }
+        let cluster = Self { masters };
+        for master in &cluster.masters {
+            await_that(|| {
+                let info: String = master.ask(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            });
+        }
+        cluster
+    }
+
+    fn take(&self) -> Taken {
+        // The others are found through one.
+        take_from(&[&self.masters[0].url()], 0, 1).unwrap()
+    }
+
+    /// Who has a slot of ours at the beginning.
+    fn owner(slot: u64) -> usize {
+        let hash_slot = request::hash_slot(&slot.to_string());
+        RANGES.iter().position(|(_, to)| hash_slot <= to.parse().unwrap()).unwrap()
+    }
+
+    fn id(&self, number: usize) -> String {
+        self.masters[number].ask(&["CLUSTER", "MYID"])
+    }
+}
+
+/// What happens in a cluster is no event that could be awaited.
+fn await_that(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to be");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What all sessions of a cluster's test have been answered.
+fn all_answered(replay: &Replay, client_id: u64) -> bool {
+    progress(replay) == (0..1024).map(|slot| (slot, client_id)).collect::<Vec<_>>()
+}
+
+#[test]
+fn slots_are_spread_over_the_masters_and_followed_when_they_move() {
+    let cluster = Cluster::start();
+    let mut redis = cluster.take().journal;
+    let all: Vec<_> = (0..1024).map(opened).collect();
+    commit(&mut redis, &all);
+    for master in &cluster.masters {
+        assert!(master.ask::<u64>(&["DBSIZE"]) > 512, "each has a share of 1,024 slots with two keys each");
+    }
+
+    // A slot of ours on its way from one to another: the keys are gone already, and only the new one may say so.
+    let (from, slot) = (Cluster::owner(7), 7);
+    let to = (from + 1) % 3;
+    let hash_slot = request::hash_slot(&slot.to_string()).to_string();
+    let (from_id, to_id) = (cluster.id(from), cluster.id(to));
+    let (giver, taker) = (&cluster.masters[from], &cluster.masters[to]);
+    let _: () = taker.ask(&["CLUSTER", "SETSLOT", &hash_slot, "IMPORTING", &from_id]);
+    let _: () = giver.ask(&["CLUSTER", "SETSLOT", &hash_slot, "MIGRATING", &to_id]);
+    let (host, port) = (taker.address().ip().to_string(), taker.address().port().to_string());
+    let keys = ["test:{7}:owner", "test:{7}:log"];
+    let _: () = giver.ask(&[&["MIGRATE", &host, &port, "", "0", "5000", "KEYS"], &keys[..]].concat());
+    let answers: Vec<_> = (0..1024).map(|slot| answered(slot, 20)).collect();
+    commit(&mut redis, &answers);
+    assert_eq!(redis.servers.redirects(), 1, "asked");
+
+    // And when it has arrived.
+    for master in [taker, giver] {
+        let _: () = master.ask(&["CLUSTER", "SETSLOT", &hash_slot, "NODE", &to_id]);
+    }
+    let answers: Vec<_> = (0..1024).map(|slot| answered(slot, 21)).collect();
+    commit(&mut redis, &answers);
+    assert_eq!(redis.servers.redirects(), 2, "moved");
+    commit(&mut redis, &[answered(slot, 21)]);
+    assert_eq!(redis.servers.redirects(), 2, "and remembered");
+    assert!(all_answered(&cluster.take().replay, 21));
+    let late = redis.commit(&[batch(&[answered(9, 99)])]);
+    assert!(matches!(late, Err(Broken::Deposed(_))), "{late:?}");
+}
+
+#[test]
+fn a_master_that_dies_holds_up_its_slots_and_loses_none() {
+    let mut cluster = Cluster::start();
+    let mut redis = cluster.take().journal;
+    let all: Vec<_> = (0..1024).map(opened).collect();
+    commit(&mut redis, &all);
+    let answers: Vec<_> = (0..1024).map(|slot| answered(slot, 20)).collect();
+    cluster.masters[1].kill();
+    let away = redis.commit(&[batch(&answers)]);
+    assert!(matches!(away, Err(Broken::ForNow(_))), "{away:?}");
+    cluster.masters[1].start_again();
+    // Two of three have written it the first time.
+    commit(&mut redis, &answers);
+    let taken = cluster.take();
+    assert!(all_answered(&taken.replay, 20) && taken.entries == 2 * 1024, "{} entries", taken.entries);
+}
+
+#[test]
+fn servers_that_are_no_cluster_are_not_taken_for_one() {
+    let servers = [RedisServer::start(), RedisServer::start()];
+    let urls = servers.each_ref().map(RedisServer::url);
+    let refused = take_from(&urls.each_ref().map(String::as_str), 0, 1).err().expect("it is refused");
+    assert!(refused.to_string().contains("servers of one cluster"), "{refused}");
+}
