@@ -70,12 +70,13 @@ impl Engine for Memory {
     }
 }
 
-struct Sqlite(TempDir);
+/// A file, and the bytes of its tail.
+struct Sqlite(TempDir, usize);
 
 impl Engine for Sqlite {
     type Store = SqliteStore;
     fn start(&mut self) -> SqliteStore {
-        let options = Options { cache_bytes: 1 << 20, checkpoint_pages: 16 };
+        let options = Options { cache_bytes: 1 << 20, checkpoint_pages: 16, tail_bytes: self.1 };
         SqliteStore::open(&self.0.path().join("store.db"), options).unwrap()
     }
     fn lose_power(&mut self, store: SqliteStore) {
@@ -259,7 +260,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
-    fn on_an_sqlite_file(steps in steps()) {
-        run(Sqlite(tempfile::tempdir().unwrap()), steps);
+    fn on_an_sqlite_file(steps in steps(), tail_bytes in 0..4000usize) {
+        run(Sqlite(tempfile::tempdir().unwrap(), tail_bytes), steps);
     }
 }

@@ -37,16 +37,17 @@ impl Engine for Memory {
     }
 }
 
-struct Sqlite(Option<SqliteStore>, TempDir);
+/// On a file, with so large a tail: with the least everything goes to the tables at once, with one that holds all it is read from the journal.
+struct Sqlite<const TAIL_BYTES: usize>(Option<SqliteStore>, TempDir);
 
-impl Sqlite {
+impl<const TAIL_BYTES: usize> Sqlite<TAIL_BYTES> {
     fn open(folder: &TempDir) -> SqliteStore {
-        let options = Options { cache_bytes: 1 << 20, checkpoint_pages: 64 };
+        let options = Options { cache_bytes: 1 << 20, checkpoint_pages: 64, tail_bytes: TAIL_BYTES };
         SqliteStore::open(&folder.path().join("store.db"), options).unwrap()
     }
 }
 
-impl Engine for Sqlite {
+impl<const TAIL_BYTES: usize> Engine for Sqlite<TAIL_BYTES> {
     type Store = SqliteStore;
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -306,4 +307,6 @@ macro_rules! suite {
 }
 
 suite!(memory, Memory);
-suite!(sqlite, Sqlite);
+suite!(sqlite, Sqlite<{ 1 << 20 }>);
+suite!(sqlite_with_a_small_tail, Sqlite<2000>);
+suite!(sqlite_without_a_tail, Sqlite<0>);

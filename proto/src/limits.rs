@@ -355,11 +355,20 @@ pub const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
 pub const MEMBERS_CACHED: usize = 256 * 1024;
 /// Devices that the store keeps in memory: at some 150 bytes each, below 32 MiB.
 pub const DEVICES_CACHED: usize = 128 * 1024;
-/// Outcomes that are forgotten together: a deletion in every so many commands of a device costs little, one in each would double the writing.
-pub const OUTCOMES_PRUNED_TOGETHER: u64 = 64;
+/// Bytes of messages or outcomes in one row of the store: whoever wants one of them reads all, a page of a pull has as many.
+pub const STORE_RUN_BYTES: usize = 32 * 1024;
+/// Bytes of a row of the store's journal, give or take a message; a transaction that has more writes several.
+pub const STORE_ROW_BYTES: usize = 1024 * 1024;
+/// A transaction takes so many times its own bytes from the journal to the tables, while some are due: twice would do, for they are half of the tail …
+pub const STORE_FOLD_PACE: usize = 2;
+/// … and deletes so many rows that are of no more use from the journal: it writes one, and deletes in half of the time.
+pub const STORE_ROWS_DROPPED: u32 = 4;
 
 const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
 const _: () = assert!(STATE_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
+const _: () = assert!(
+    STORE_FOLD_PACE >= 2 && STORE_ROWS_DROPPED as usize >= 2 * STORE_FOLD_PACE / (STORE_FOLD_PACE - 1)
+);
 const _: () =
     assert!(MEMBERS_CACHED >= 4 * (GROUP_MEMBERS_MAX + 1), "half the cache holds the largest group");
 

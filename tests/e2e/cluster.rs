@@ -61,7 +61,9 @@ impl Cluster {
         };
         let more = |settings: Vec<(&'static str, String)>| [settings, links.settings.clone()].concat();
 
-        let logic = more(vec![("listen", listen("logic")), ("http", any.clone()), ("store", store)]);
+        // So small a tail that what is said reaches the tables in a test, too.
+        let store = vec![("store", store), ("store-tail", "64KiB".into())];
+        let logic = more([vec![("listen", listen("logic")), ("http", any.clone())], store].concat());
         let logic = Server::start("logic", logic);
         let keys = format!("{KID}:HS256:file:{}", key.display());
         let behind = ("logic", logic.told("listen"));

@@ -11,7 +11,7 @@ use std::{fs, io};
 
 use benches::table;
 use clap::Parser;
-use logic::store::sqlite::{Options, SqliteStore};
+use logic::store::sqlite::SqliteStore;
 use logic::{Config, Device, Input, LinkId, Logic};
 use proto::packet::{Body, ClientBody, ClientPacket, Codec, Submit, Target, encode_client};
 use proto::time::Now;
@@ -56,9 +56,7 @@ fn cell(text: &str) -> Option<Cell> {
 }
 
 fn run(name: &str, cell: &Cell, messages: usize, path: &Path) -> io::Result<()> {
-    let config = Config::default();
-    let options = Options { cache_bytes: config.store_cache.0, checkpoint_pages: config.checkpoint_pages };
-    let store = SqliteStore::open(path, options).map_err(io::Error::other)?;
+    let store = SqliteStore::open(path, (&Config::default()).into()).map_err(io::Error::other)?;
     let mut logic = Logic::new(store);
     let now = Now { mono_ms: 0, unix_ms: 1_800_000_000_000 };
     logic.handle(now, Input::LinkUp { link: LinkId(1), shard: 0, shard_count: 1 });

@@ -28,7 +28,7 @@ use reactor::keyring::Keyring;
 use reactor::wake::Mailbox;
 use settings::LinkAddress;
 
-use crate::store::sqlite::{Options, SqliteStore};
+use crate::store::sqlite::SqliteStore;
 use crate::{Config, Logic};
 use counters::{LinkCounters, WriterCounters};
 use links::{Links, Told};
@@ -46,8 +46,7 @@ pub struct Running {
 
 /// Opens the store, recovers it if need be, and starts the server.
 pub fn start(config: &Config) -> io::Result<Running> {
-    let options = Options { cache_bytes: config.store_cache.0, checkpoint_pages: config.checkpoint_pages };
-    let store = SqliteStore::open(&config.store, options).map_err(io::Error::other)?;
+    let store = SqliteStore::open(&config.store, config.into()).map_err(io::Error::other)?;
     let clock = Clock::start();
     let (link_counters, writer_counters) = <(Arc<LinkCounters>, Arc<WriterCounters>)>::default();
     let (requests, inbox) = unbounded();

@@ -1,26 +1,31 @@
-//! The store of a server: one SQLite file. Owns the statements and when they run; leaves the tables to `schema`, opening to `open` and what is
-//! remembered of them to `cache`.
+//! The store of a server: one SQLite file. Owns the transaction and what is remembered of conversations and devices; leaves the tables to `schema`, opening to
+//! `open`, the bytes of messages and outcomes to `record`, their way into the tables to `journal` and out of them to `read`.
 //!
-//! Few statements a message is the whole art: one for the message, one for the outcome. Where a conversation's log and a device's numbers end is
-//! not written anywhere but is the last row of each, read once and then cached.
+//! A message costs no statement of its own: what a transaction says goes into one row of the journal, and into the [`Tail`], which answers for the
+//! tables until they have it. Where a conversation's log and a device's numbers end is not written anywhere but is the last record of each, read once
+//! and then cached.
 
 mod cache;
+mod journal;
 mod open;
 mod people;
+mod read;
+mod record;
 mod schema;
+mod tail;
 
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use proto::ids::{ConversationId, Uid};
-use proto::limits::{DEVICES_CACHED, MEMBERS_CACHED, OUTCOMES_KEPT, OUTCOMES_PRUNED_TOGETHER};
-use proto::packet::{Body, Message};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
+use proto::limits::{DEVICES_CACHED, MEMBERS_CACHED, OUTCOMES_KEPT, STORE_ROW_BYTES};
+use proto::packet::Message;
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use self::cache::Cache;
+use self::record::Log;
+use self::tail::Tail;
 use super::{Conversation, Outcome, Piece, Store, StoreError, Take};
 use crate::Device;
 
@@ -33,6 +38,14 @@ pub struct SqliteStore {
     conversations: Cache<ConversationId, Known>,
     devices: Cache<Device, Numbers>,
     in_transaction: bool,
+    tail: Tail,
+    tail_bytes: usize,
+    /// The next row of the journal …
+    changes: Vec<u8>,
+    /// … bytes of this transaction in rows before it …
+    journaled: usize,
+    /// … and the number of the last row of all.
+    row: i64,
     /// Pages in the write-ahead log after the last commit, as SQLite's hook reports them.
     log_pages: Arc<AtomicU32>,
     checkpoint_pages: u32,
@@ -55,14 +68,20 @@ struct Numbers {
 }
 
 impl SqliteStore {
-    fn new(connection: Connection, lock: File, log_pages: Arc<AtomicU32>, checkpoint_pages: u32) -> Self {
+    /// On an open file; what its journal has is not read yet.
+    fn new(connection: Connection, lock: File, log_pages: Arc<AtomicU32>, options: Options) -> Self {
         Self {
             connection,
             conversations: Cache::new(MEMBERS_CACHED),
             devices: Cache::new(DEVICES_CACHED),
             in_transaction: false,
+            tail: Tail::new(options.tail_bytes),
+            tail_bytes: options.tail_bytes,
+            changes: Vec::new(),
+            journaled: 0,
+            row: 0,
             log_pages,
-            checkpoint_pages,
+            checkpoint_pages: options.checkpoint_pages,
             _lock: lock,
         }
     }
@@ -89,14 +108,12 @@ impl SqliteStore {
         let found = self
             .connection
             .prepare_cached(schema::FIND_DEVICE)?
-            .query_row(params![device.uid.as_str(), device.device.as_str()], |row| {
-                Ok(Numbers { id: row.get(0)?, last_client_id: row.get::<_, i64>(1)? as u64 })
-            })
+            .query_row([device.uid.as_str(), device.device.as_str()], |row| row.get(0))
             .optional()?;
-        if let Some(numbers) = found {
-            self.devices.insert(device.clone(), numbers, 1);
-        }
-        Ok(found)
+        let Some(id) = found else { return Ok(None) };
+        let numbers = Numbers { id, last_client_id: self.last_outcome(id)? };
+        self.devices.insert(device.clone(), numbers, 1);
+        Ok(Some(numbers))
     }
 
     fn known(&mut self, id: &ConversationId) -> Result<Option<&mut Known>, StoreError> {
@@ -108,11 +125,10 @@ impl SqliteStore {
         let found = self
             .connection
             .prepare_cached(schema::FIND_CONVERSATION)?
-            .query_row([id.as_str()], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64))
-            })
+            .query_row([id.as_str()], |row| row.get(0))
             .optional()?;
-        let Some((key, head, head_ms)) = found else { return Ok(None) };
+        let Some(key) = found else { return Ok(None) };
+        let (head, head_ms) = self.head(key)?;
         let members = self.members(key)?;
         let known = Known { id: key, conversation: Conversation { head, head_ms, members } };
         Ok(Some(self.remember(id, known)))
@@ -141,35 +157,35 @@ impl Store for SqliteStore {
     }
 
     fn outcome(&mut self, device: &Device, client_id: u64) -> Result<Option<Outcome>, StoreError> {
-        let Some(Numbers { id, .. }) = self.numbers(device)? else { return Ok(None) };
-        self.begin()?;
-        let outcome =
-            |row: &Row<'_>| Ok(Outcome { digest: row.get::<_, i64>(0)? as u64, reply: row.get(1)? });
-        let mut statement = self.connection.prepare_cached(schema::FIND_OUTCOME)?;
-        Ok(statement.query_row(params![id, client_id as i64], outcome).optional()?)
+        match self.numbers(device)? {
+            Some(Numbers { id, last_client_id })
+                if last_client_id < client_id.saturating_add(OUTCOMES_KEPT) =>
+            {
+                self.begin()?;
+                self.read_outcome(id, client_id)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn keep_outcome(&mut self, device: &Device, client_id: u64, outcome: &Outcome) -> Result<(), StoreError> {
-        self.begin()?;
         let id = match self.numbers(device)? {
             Some(numbers) => numbers.id,
             None => {
+                self.begin()?;
                 self.run(schema::ADD_DEVICE, params![device.uid.as_str(), device.device.as_str()])?;
                 self.connection.last_insert_rowid()
             }
         };
-        let Outcome { digest, reply } = outcome;
-        self.run(schema::ADD_OUTCOME, params![id, client_id as i64, *digest as i64, reply])?;
-        if client_id > OUTCOMES_KEPT && client_id.is_multiple_of(OUTCOMES_PRUNED_TOGETHER) {
-            self.run(schema::PRUNE_OUTCOMES, params![id, (client_id - OUTCOMES_KEPT) as i64])?;
-        }
         match self.devices.get(device) {
             Some(numbers) => numbers.last_client_id = client_id,
             None => {
                 self.devices.insert(device.clone(), Numbers { id, last_client_id: client_id }, 1);
             }
         }
-        Ok(())
+        let log = Log::Device(id);
+        let at = record::put_outcome(&mut self.changes, log, client_id, outcome);
+        self.gathered(log, client_id, at)
     }
 
     fn conversation(&mut self, id: &ConversationId) -> Result<Option<Conversation>, StoreError> {
@@ -188,46 +204,31 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, message: &Message) -> Result<(), StoreError> {
-        self.begin()?;
-        let Message { conversation, seq, sender, time_ms, body, to: _ } = message;
-        let known = self.must_know(conversation)?;
-        let key = known.id;
-        let Ok(number) = known.conversation.members.binary_search(sender) else {
+        let Message { conversation, seq, sender, time_ms, body: _, to: _ } = message;
+        let Known { id, conversation: known } = self.must_know(conversation)?;
+        let Ok(number) = known.members.binary_search(sender) else {
             return Err(StoreError::Broken(format!("{sender} is no member of {conversation}")));
         };
-        known.conversation.head = *seq;
-        known.conversation.head_ms = *time_ms;
-        let (seq, time_ms) = (*seq as i64, *time_ms as i64);
-        match body {
-            Body::Text(text) => {
-                self.run(schema::ADD_MESSAGE, params![key, seq, number as i64, time_ms, text])
-            }
-            Body::Data(data) => {
-                self.run(schema::ADD_MESSAGE, params![key, seq, number as i64, time_ms, data])
-            }
+        if *seq <= known.head {
+            return Err(StoreError::Broken(format!("seq {seq} is not beyond the head of {conversation}")));
         }
+        known.head = *seq;
+        known.head_ms = *time_ms;
+        let log = Log::Conversation(*id);
+        let at = record::put_message(&mut self.changes, log, number, message);
+        self.gathered(log, *seq, at)
     }
 
     fn messages(&mut self, id: &ConversationId, piece: Piece, take: &mut Take<'_>) -> Result<(), StoreError> {
         self.begin()?;
         let known = self.must_know(id)?;
-        let (key, members) = (known.id, known.conversation.members.clone());
-        let (sql, from, limit) = match piece {
-            Piece::On { from, limit } => (schema::READ_ON, from, limit),
-            Piece::Back { from, limit } => (schema::READ_BACK, from, limit),
-        };
-        let from = i64::try_from(from).unwrap_or(i64::MAX);
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![key, from, limit])?;
-        while let Some(row) = rows.next()? {
-            if let ControlFlow::Break(()) = take(message(id, &members, row)?) {
-                break;
-            }
-        }
-        Ok(())
+        let (key, members) = (known.id, Arc::clone(&known.conversation.members));
+        self.read_messages(key, piece, &mut |record| Ok(take(record.message(id, &members)?)))
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
+        self.write_journal()?;
+        self.fold()?;
         if self.in_transaction {
             self.run("COMMIT", ())?;
             self.in_transaction = false;
@@ -236,7 +237,7 @@ impl Store for SqliteStore {
     }
 
     fn rollback(&mut self) -> Result<(), StoreError> {
-        // What the caches learned may be untrue now. A rollback is rare: to forget all is the simplest way to be right.
+        // What the caches and the tail learned may be untrue now. A rollback is rare: to forget all is the simplest way to be right.
         self.conversations.clear();
         self.devices.clear();
         self.in_transaction = false;
@@ -244,7 +245,7 @@ impl Store for SqliteStore {
         if !self.connection.is_autocommit() {
             self.run("ROLLBACK", ())?;
         }
-        Ok(())
+        self.read_journal()
     }
 
     fn tidy(&mut self) -> Result<(), StoreError> {
@@ -256,26 +257,12 @@ impl Store for SqliteStore {
     }
 }
 
-fn message(id: &ConversationId, members: &[Uid], row: &Row<'_>) -> Result<Message, StoreError> {
-    let number: i64 = row.get(1)?;
-    let sender = usize::try_from(number).ok().and_then(|number| members.get(number));
-    let Some(sender) = sender else { return Err(damaged("a sender", &number)) };
-    let body = match row.get_ref(3)? {
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Body::Text(text.to_owned()),
-            Err(error) => return Err(damaged("a text", &error)),
-        },
-        ValueRef::Blob(data) => Body::Data(data.to_owned()),
-        other => return Err(damaged("a body", &other.data_type())),
-    };
-    Ok(Message {
-        conversation: id.clone(),
-        seq: row.get::<_, i64>(0)? as u64,
-        sender: sender.clone(),
-        to: (!id.is_group()).then(|| members.iter().find(|uid| *uid != sender).unwrap_or(sender).clone()),
-        time_ms: row.get::<_, i64>(2)? as u64,
-        body,
-    })
+impl SqliteStore {
+    /// Lets a record that begins here in the journal's next row be read.
+    fn gathered(&mut self, log: Log, number: u64, at: usize) -> Result<(), StoreError> {
+        self.tail.push(log, number, &self.changes[at..]);
+        if self.changes.len() >= STORE_ROW_BYTES { self.write_journal() } else { Ok(()) }
+    }
 }
 
 fn damaged(what: &str, found: &dyn std::fmt::Display) -> StoreError {
@@ -293,5 +280,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 mod tests;

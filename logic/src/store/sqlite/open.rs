@@ -12,6 +12,8 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use super::schema::{APPLICATION_ID, MIGRATIONS};
+use crate::Config;
+use crate::store::StoreError;
 
 /// How a store is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,18 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Pages (4 KiB) in the write-ahead log after which they are copied to their places.
     pub checkpoint_pages: u32,
+    /// Bytes of the newest messages and outcomes that are kept in memory and in the journal until enough of them go to their tables together.
+    pub tail_bytes: usize,
+}
+
+impl From<&Config> for Options {
+    fn from(config: &Config) -> Self {
+        Self {
+            cache_bytes: config.store_cache.0,
+            checkpoint_pages: config.checkpoint_pages,
+            tail_bytes: config.store_tail.0,
+        }
+    }
 }
 
 /// Why a store cannot be opened.
@@ -42,6 +56,8 @@ pub enum OpenError {
     },
     /// SQLite refuses.
     Sqlite(PathBuf, rusqlite::Error),
+    /// What it said last cannot be read.
+    Journal(PathBuf, StoreError),
 }
 
 impl fmt::Display for OpenError {
@@ -58,6 +74,7 @@ impl fmt::Display for OpenError {
                 path.display()
             ),
             Self::Sqlite(path, error) => write!(f, "store {}: {error}", path.display()),
+            Self::Journal(path, error) => write!(f, "store {}: {error}", path.display()),
         }
     }
 }
@@ -67,6 +84,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Io(_, error) => Some(error),
             Self::Sqlite(_, error) => Some(error),
+            Self::Journal(_, error) => Some(error),
             Self::InUse(_) | Self::Foreign(_) | Self::Newer { .. } => None,
         }
     }
@@ -94,7 +112,9 @@ impl SqliteStore {
             Ok(())
         };
         connection.wal_hook(Some(hook)).map_err(sqlite)?;
-        Ok(Self::new(connection, lock, log_pages, options.checkpoint_pages))
+        let mut store = Self::new(connection, lock, log_pages, options);
+        store.read_journal().map_err(|error| OpenError::Journal(path.to_owned(), error))?;
+        Ok(store)
     }
 }
 

@@ -5,7 +5,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x484F_4C44;
 
 /// What turns a store of version n into one of version n + 1; an empty file is version 0.
-pub(super) const MIGRATIONS: [&str; 2] = [V1, V2];
+pub(super) const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 /// * Rows that are written with each message refer to others by integers. References are not enforced: a look-up for each would cost more
 ///   than it could find, since all of them are made by this crate.
@@ -67,6 +67,37 @@ const V2: &str = "
     CREATE INDEX watches_of ON watches (watcher);
 ";
 
+/// * `journal` has the newest records of all logs, a row for each transaction (`record::changes`), until they are in the two tables after it. Where both have a
+///   record, they say the same.
+/// * A row of these has a run of a log (`record::records`), and `last` is the number of the last of them.
+/// * The rows of the tables before become runs of one record.
+const V3: &str = "
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY,
+        changes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE message_runs (
+        conversation INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        records BLOB NOT NULL,
+        PRIMARY KEY (conversation, last)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE outcome_runs (
+        device INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        records BLOB NOT NULL,
+        PRIMARY KEY (device, last)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO message_runs SELECT conversation, seq, CAST(
+        unhex(format('%08X%016X%08X%016X%02X',
+            13 + length(CAST(body AS BLOB)), seq, sender, time_ms, typeof(body) = 'blob'))
+        || CAST(body AS BLOB) AS BLOB) FROM messages;
+    INSERT INTO outcome_runs SELECT device, client_id, CAST(
+        unhex(format('%08X%016X%016X', 8 + length(reply), client_id, digest)) || reply AS BLOB) FROM outcomes;
+    DROP TABLE messages;
+    DROP TABLE outcomes;
+";
+
 pub(super) const KEEP_REVOCATION: &str = "
     INSERT INTO revocations (uid, token, before_s) VALUES (?1, ?2, ?3)
     ON CONFLICT (uid, token) DO UPDATE SET before_s = max(before_s, excluded.before_s)";
@@ -80,33 +111,35 @@ pub(super) const ADD_WATCH: &str = "INSERT OR IGNORE INTO watches (watched, watc
 pub(super) const FIND_WATCHERS: &str =
     "SELECT watcher FROM watches WHERE watched = ?1 ORDER BY watcher LIMIT ?2";
 
-pub(super) const FIND_DEVICE: &str = "
-    SELECT id, ifnull((SELECT max(client_id) FROM outcomes WHERE outcomes.device = devices.id), 0)
-    FROM devices WHERE uid = ?1 AND device = ?2";
+pub(super) const FIND_DEVICE: &str = "SELECT id FROM devices WHERE uid = ?1 AND device = ?2";
 pub(super) const ADD_DEVICE: &str = "INSERT INTO devices (uid, device) VALUES (?1, ?2)";
 
-pub(super) const FIND_OUTCOME: &str =
-    "SELECT digest, reply FROM outcomes WHERE device = ?1 AND client_id = ?2";
-pub(super) const ADD_OUTCOME: &str =
-    "INSERT INTO outcomes (device, client_id, digest, reply) VALUES (?1, ?2, ?3, ?4)";
-pub(super) const PRUNE_OUTCOMES: &str = "DELETE FROM outcomes WHERE device = ?1 AND client_id <= ?2";
-
-/// id, head, time of the head; 0 for both where there is no message.
-pub(super) const FIND_CONVERSATION: &str = "
-    SELECT conversations.id, ifnull(seq, 0), ifnull(time_ms, 0)
-    FROM conversations LEFT JOIN messages
-        ON conversation = conversations.id
-        AND seq = (SELECT max(seq) FROM messages WHERE conversation = conversations.id)
-    WHERE name = ?1";
+pub(super) const FIND_CONVERSATION: &str = "SELECT id FROM conversations WHERE name = ?1";
 pub(super) const ADD_CONVERSATION: &str = "INSERT INTO conversations (name) VALUES (?1)";
 pub(super) const FIND_MEMBERS: &str = "SELECT uid FROM members WHERE conversation = ?1 ORDER BY number";
 pub(super) const ADD_MEMBER: &str = "INSERT INTO members (conversation, number, uid) VALUES (?1, ?2, ?3)";
 
-pub(super) const ADD_MESSAGE: &str =
-    "INSERT INTO messages (conversation, seq, sender, time_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-pub(super) const READ_ON: &str = "
-    SELECT seq, sender, time_ms, body FROM messages
-    WHERE conversation = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+pub(super) const ADD_TO_JOURNAL: &str = "INSERT INTO journal (id, changes) VALUES (?1, ?2)";
+pub(super) const READ_JOURNAL: &str = "SELECT id, changes FROM journal ORDER BY id";
+pub(super) const DROP_FROM_JOURNAL: &str =
+    "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE id <= ?1 ORDER BY id LIMIT ?2)";
+
+pub(super) const ADD_MESSAGES: &str =
+    "INSERT INTO message_runs (conversation, last, records) VALUES (?1, ?2, ?3)";
+pub(super) const LAST_MESSAGES: &str =
+    "SELECT ifnull(max(last), 0) FROM message_runs WHERE conversation = ?1";
+pub(super) const NEWEST_MESSAGES: &str =
+    "SELECT records FROM message_runs WHERE conversation = ?1 ORDER BY last DESC LIMIT 1";
+pub(super) const READ_ON: &str =
+    "SELECT records FROM message_runs WHERE conversation = ?1 AND last >= ?2 ORDER BY last";
+/// From the run that reaches a seq, or from the last.
 pub(super) const READ_BACK: &str = "
-    SELECT seq, sender, time_ms, body FROM messages
-    WHERE conversation = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
+    SELECT records FROM message_runs WHERE conversation = ?1 AND last <= ifnull(
+        (SELECT min(last) FROM message_runs WHERE conversation = ?1 AND last >= ?2), ?2)
+    ORDER BY last DESC";
+
+pub(super) const ADD_OUTCOMES: &str = "INSERT INTO outcome_runs (device, last, records) VALUES (?1, ?2, ?3)";
+pub(super) const LAST_OUTCOMES: &str = "SELECT ifnull(max(last), 0) FROM outcome_runs WHERE device = ?1";
+pub(super) const FIND_OUTCOMES: &str =
+    "SELECT records FROM outcome_runs WHERE device = ?1 AND last >= ?2 ORDER BY last LIMIT 1";
+pub(super) const PRUNE_OUTCOMES: &str = "DELETE FROM outcome_runs WHERE device = ?1 AND last <= ?2";

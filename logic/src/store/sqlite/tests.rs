@@ -1,10 +1,13 @@
 //! What only the store on disk can get wrong: its files, its lock, its schema and what a reopening finds.
 
+use std::ops::ControlFlow;
 use std::path::Path;
+
+use proto::packet::Body;
 
 use super::*;
 
-const OPTIONS: Options = Options { cache_bytes: 1024 * 1024, checkpoint_pages: 100 };
+const OPTIONS: Options = Options { cache_bytes: 1024 * 1024, checkpoint_pages: 100, tail_bytes: 100_000 };
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, OPTIONS).unwrap()
@@ -44,7 +47,7 @@ fn a_newer_schema_and_a_foreign_file_are_refused_and_left_alone() {
     let newer = folder.path().join("newer.db");
     open(&newer).connection.pragma_update(None, "user_version", 99).unwrap();
     let error = SqliteStore::open(&newer, OPTIONS).unwrap_err();
-    assert!(error.to_string().ends_with("written by a newer Holdfast (schema 99; this one knows up to 2)"));
+    assert!(error.to_string().ends_with("written by a newer Holdfast (schema 99; this one knows up to 3)"));
 
     let foreign = folder.path().join("foreign.db");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
@@ -86,8 +89,8 @@ fn outcomes_are_pruned_but_never_the_newest() {
             .unwrap();
     }
     store.commit().unwrap();
-    let kept = count(&store, "SELECT count(*) FROM outcomes") as u64;
-    assert!((OUTCOMES_KEPT..OUTCOMES_KEPT + OUTCOMES_PRUNED_TOGETHER).contains(&kept), "{kept}");
+    let in_tables = count(&store, "SELECT ifnull(sum(length(records)), 0) FROM outcome_runs") as u64;
+    assert!((1..OUTCOMES_KEPT * 2 * 20).contains(&in_tables), "{in_tables}");
     for client_id in last - OUTCOMES_KEPT + 1..=last {
         assert!(store.outcome(&device("alice"), client_id).unwrap().is_some());
     }
@@ -128,8 +131,80 @@ fn damage_is_reported_and_is_not_transient() {
     store.create(&message.conversation, myself()).unwrap();
     store.append(&message).unwrap();
     store.commit().unwrap();
-    store.connection.execute("UPDATE messages SET sender = 9", ()).unwrap();
+    let damage =
+        "UPDATE journal SET changes = unhex(replace(hex(changes), '0000000100000000', '0000000100000009'))";
+    store.connection.execute(damage, ()).unwrap();
+    store.rollback().unwrap();
     let piece = Piece::On { from: 1, limit: 9 };
     let error = store.messages(&message.conversation, piece, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(!error.is_transient() && error.to_string().contains("sender"), "{error}");
+}
+
+#[test]
+fn a_store_of_the_first_version_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    old.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let said = [
+        said(1, Body::Text("kept \u{0} ünd".into())),
+        said(2, Body::Data(vec![0, 255, 7])),
+        said(5, Body::Text(String::new())),
+    ];
+    old.execute("INSERT INTO conversations VALUES (7, ?1)", [said[0].conversation.as_str()]).unwrap();
+    old.execute("INSERT INTO members VALUES (7, 0, 'alice')", ()).unwrap();
+    old.execute("INSERT INTO devices VALUES (9, 'alice', 'phone')", ()).unwrap();
+    for message in &said {
+        let (seq, time_ms) = (message.seq as i64, message.time_ms as i64);
+        let sql = "INSERT INTO messages VALUES (7, ?1, 0, ?2, ?3)";
+        match &message.body {
+            Body::Text(text) => old.execute(sql, params![seq, time_ms, text]),
+            Body::Data(data) => old.execute(sql, params![seq, time_ms, data]),
+        }
+        .unwrap();
+    }
+    for (client_id, digest) in [(1, 5), (2, -1)] {
+        old.execute("INSERT INTO outcomes VALUES (9, ?1, ?2, x'00FF')", [client_id, digest]).unwrap();
+    }
+    drop(old);
+
+    let mut store = open(&path);
+    let known = store.conversation(&said[0].conversation).unwrap().unwrap();
+    assert_eq!((known.head, known.head_ms, known.members), (5, 50, myself()));
+    let mut found = Vec::new();
+    let take = &mut |message| {
+        found.push(message);
+        ControlFlow::Continue(())
+    };
+    store.messages(&said[0].conversation, Piece::On { from: 1, limit: 9 }, take).unwrap();
+    assert_eq!(found, said);
+    assert_eq!(store.last_client_id(&device("alice")).unwrap(), 2);
+    let kept = Outcome { digest: u64::MAX, reply: vec![0, 255] };
+    assert_eq!(store.outcome(&device("alice"), 2).unwrap(), Some(kept));
+}
+
+#[test]
+fn the_journal_stays_short_however_much_goes_through_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("store.db"));
+    let (mut most_rows, mut in_tables) = (0, 0);
+    for seq in 1..=2000 {
+        let message = said(seq, Body::Data(vec![7; 1000]));
+        if seq == 1 {
+            store.create(&message.conversation, myself()).unwrap();
+        }
+        store.append(&message).unwrap();
+        store.commit().unwrap();
+        store.tidy().unwrap();
+        if seq % 20 == 0 {
+            most_rows = most_rows.max(count(&store, "SELECT count(*) FROM journal"));
+            in_tables = count(&store, "SELECT count(*) FROM message_runs");
+        }
+    }
+    // 100 rows fill the tail, and as many may wait for their deletion.
+    assert!((40..=200).contains(&most_rows), "{most_rows}");
+    // Some 48 messages of 1 KiB make half of the tail, and these two runs.
+    assert!((60..=100).contains(&in_tables), "{in_tables}");
 }
