@@ -133,7 +133,7 @@ fn wherever_the_log_is_cut_off_a_whole_transaction_is_the_last() {
     // Without a checkpoint, so that the log has all there is.
     let mut world = World::new(u32::MAX);
     for n in 0..60 {
-        (0..n % 4 + 1).for_each(|k| world.say((n * 3 + k * k) % DEVICES));
+        (0..=n % 4).for_each(|k| world.say((n * 3 + k * k) % DEVICES));
         world.commit();
     }
     let in_tables = "SELECT count(*) FROM message_runs";

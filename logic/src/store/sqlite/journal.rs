@@ -2,62 +2,71 @@
 //! a start reads back; leaves what waits between them to `tail`.
 //!
 //! A message of a random pair would dirty a page of its own in each table it goes to, and a page costs more than the message. So a transaction
-//! writes one row, whatever it is about, and takes along some of the records that came before it: more bytes of these than it has itself, so the tail
-//! stays within its bound and no transaction has much to do for others.
+//! writes one row, whatever it is about, and takes along some of what came before it: twice its own cost at most and one run, and as much of the journal
+//! that is of no more use. So no transaction has much to do for others, and the tail and the journal stay within their bounds.
+
+use std::collections::VecDeque;
 
 use foldhash::{HashMap, HashMapExt as _};
-use proto::limits::{OUTCOMES_KEPT, STORE_FOLD_PACE, STORE_ROWS_DROPPED};
+use proto::limits::{OUTCOMES_KEPT, STORE_FOLD_PACE};
 use rusqlite::params;
 
-use super::record::{Log, Record, changes};
-use super::tail::{Run, Tail};
+use super::record::{Log, changes};
+use super::tail::{Leaving, Tail};
 use super::{SqliteStore, schema};
 use crate::store::StoreError;
+
+/// The rows of the table `journal`.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    /// Number and bytes of each, oldest first.
+    rows: VecDeque<(i64, usize)>,
+    /// The number of the last one that there has been. Counted here: SQLite would begin anew whenever the table is empty, and a new row would look like
+    /// one that is of no more use.
+    last: i64,
+}
 
 impl SqliteStore {
     /// Puts what the transaction has gathered into the journal.
     pub(super) fn write_journal(&mut self) -> Result<(), StoreError> {
-        if self.changes.is_empty() {
+        if self.tail.unwritten().is_empty() {
             return Ok(());
         }
         self.begin()?;
-        // Counted here, for SQLite would begin anew whenever the journal is empty, and a row that is new would look like one that is spent.
-        self.row += 1;
-        self.run(schema::ADD_TO_JOURNAL, params![self.row, self.changes])?;
-        self.journaled += self.changes.len();
-        self.changes.clear();
+        self.journal.last += 1;
+        let (row, changes) = (self.journal.last, self.tail.unwritten());
+        self.run(schema::ADD_TO_JOURNAL, params![row, changes])?;
+        self.journal.rows.push_back((row, changes.len()));
+        self.tail.written(row);
         Ok(())
     }
 
-    /// Takes along what a transaction must of those before it.
+    /// Ends a transaction whose changes are in the journal: takes along what it must of those before it.
     pub(super) fn fold(&mut self) -> Result<(), StoreError> {
-        let mut left = std::mem::take(&mut self.journaled) * STORE_FOLD_PACE;
-        if left == 0 {
-            return Ok(());
-        }
-        self.tail.journaled(self.row);
+        let budget = self.tail.turn() * STORE_FOLD_PACE;
+        let mut left = budget;
+        let mut run = std::mem::take(&mut self.run);
         while left > 0
-            && let Some((log, run)) = self.tail.leave()
+            && let Some(leaving) = self.tail.leave(&mut run)?
         {
-            left = left.saturating_sub(run.bytes.len());
-            self.write_run(log, &run)?;
+            left = left.saturating_sub(leaving.cost);
+            self.write_run(&leaving, &run)?;
         }
-        match self.tail.spent() {
-            0 => Ok(()),
-            row => self.run(schema::DROP_FROM_JOURNAL, params![row, STORE_ROWS_DROPPED]),
-        }
+        self.run = run;
+        self.drop_rows(budget)
     }
 
-    fn write_run(&self, log: Log, run: &Run) -> Result<(), StoreError> {
-        let last = run.last as i64;
-        match log {
-            Log::Conversation(id) => self.run(schema::ADD_MESSAGES, params![id, last, run.bytes]),
+    fn write_run(&self, leaving: &Leaving, records: &[u8]) -> Result<(), StoreError> {
+        let last = leaving.last as i64;
+        match leaving.log {
+            Log::Conversation(id) => self.run(schema::ADD_MESSAGES, params![id, last, records]),
             Log::Device(id) => {
                 // A newer one is in the tail, or this is the newest.
-                let newest = self.tail.last(log).transpose()?.map_or(run.last, |record| record.number);
+                let newest = self.tail.records(leaving.log).next_back().transpose()?;
+                let newest = newest.map_or(leaving.last, |record| record.number);
                 let forgotten = newest.saturating_sub(OUTCOMES_KEPT);
-                if run.last > forgotten {
-                    self.run(schema::ADD_OUTCOMES, params![id, last, run.bytes])?;
+                if leaving.last > forgotten {
+                    self.run(schema::ADD_OUTCOMES, params![id, last, records])?;
                 }
                 if forgotten > 0 {
                     self.run(schema::PRUNE_OUTCOMES, params![id, forgotten as i64])?;
@@ -67,29 +76,46 @@ impl SqliteStore {
         }
     }
 
+    /// Deletes rows that have nothing the tables do not have: so many bytes, and one row more.
+    fn drop_rows(&mut self, mut bytes: usize) -> Result<(), StoreError> {
+        let spent = self.tail.spent();
+        let mut through = None;
+        while bytes > 0
+            && let Some((row, size)) = self.journal.rows.pop_front_if(|(row, _)| *row <= spent)
+        {
+            bytes = bytes.saturating_sub(size);
+            through = Some(row);
+        }
+        through.map_or(Ok(()), |row| self.run(schema::DROP_FROM_JOURNAL, [row]))
+    }
+
     /// Fills the tail with what the journal has and the tables have not.
     pub(super) fn read_journal(&mut self) -> Result<(), StoreError> {
-        self.changes.clear();
-        (self.journaled, self.row) = (0, 0);
+        let mut journal = Journal::default();
         let mut tail = Tail::new(self.tail_bytes);
         let mut folded: HashMap<Log, u64> = HashMap::new();
         let mut statement = self.connection.prepare_cached(schema::READ_JOURNAL)?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
-            for change in changes(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
-                let (log, Record { number, bytes, .. }) = change?;
+            let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            for change in changes(bytes) {
+                let (log, record) = change?;
                 let last = match folded.get(&log) {
                     Some(last) => *last,
                     None => *folded.entry(log).insert_entry(self.folded(log)?).get(),
                 };
-                if number > last {
-                    tail.push(log, number, bytes);
+                if record.number > last {
+                    tail.record(log, &record);
                 }
             }
-            self.row = row.get(0)?;
-            tail.journaled(self.row);
+            journal.last = row.get(0)?;
+            journal.rows.push_back((journal.last, bytes.len()));
+            tail.written(journal.last);
+            tail.turn();
         }
-        self.tail = tail;
+        drop(rows);
+        drop(statement);
+        (self.journal, self.tail) = (journal, tail);
         Ok(())
     }
 

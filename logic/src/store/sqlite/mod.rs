@@ -24,6 +24,7 @@ use proto::packet::Message;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use self::cache::Cache;
+use self::journal::Journal;
 use self::record::Log;
 use self::tail::Tail;
 use super::{Conversation, Outcome, Piece, Store, StoreError, Take};
@@ -40,12 +41,9 @@ pub struct SqliteStore {
     in_transaction: bool,
     tail: Tail,
     tail_bytes: usize,
-    /// The next row of the journal …
-    changes: Vec<u8>,
-    /// … bytes of this transaction in rows before it …
-    journaled: usize,
-    /// … and the number of the last row of all.
-    row: i64,
+    journal: Journal,
+    /// A run on its way to the tables: kept for its memory.
+    run: Vec<u8>,
     /// Pages in the write-ahead log after the last commit, as SQLite's hook reports them.
     log_pages: Arc<AtomicU32>,
     checkpoint_pages: u32,
@@ -77,9 +75,8 @@ impl SqliteStore {
             in_transaction: false,
             tail: Tail::new(options.tail_bytes),
             tail_bytes: options.tail_bytes,
-            changes: Vec::new(),
-            journaled: 0,
-            row: 0,
+            journal: Journal::default(),
+            run: Vec::new(),
             log_pages,
             checkpoint_pages: options.checkpoint_pages,
             _lock: lock,
@@ -183,9 +180,8 @@ impl Store for SqliteStore {
                 self.devices.insert(device.clone(), Numbers { id, last_client_id: client_id }, 1);
             }
         }
-        let log = Log::Device(id);
-        let at = record::put_outcome(&mut self.changes, log, client_id, outcome);
-        self.gathered(log, client_id, at)
+        self.tail.outcome(Log::Device(id), client_id, outcome);
+        self.gathered()
     }
 
     fn conversation(&mut self, id: &ConversationId) -> Result<Option<Conversation>, StoreError> {
@@ -215,8 +211,8 @@ impl Store for SqliteStore {
         known.head = *seq;
         known.head_ms = *time_ms;
         let log = Log::Conversation(*id);
-        let at = record::put_message(&mut self.changes, log, number, message);
-        self.gathered(log, *seq, at)
+        self.tail.message(log, number, message);
+        self.gathered()
     }
 
     fn messages(&mut self, id: &ConversationId, piece: Piece, take: &mut Take<'_>) -> Result<(), StoreError> {
@@ -258,10 +254,9 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Lets a record that begins here in the journal's next row be read.
-    fn gathered(&mut self, log: Log, number: u64, at: usize) -> Result<(), StoreError> {
-        self.tail.push(log, number, &self.changes[at..]);
-        if self.changes.len() >= STORE_ROW_BYTES { self.write_journal() } else { Ok(()) }
+    /// Writes a row of the journal before the end of the transaction if it is long.
+    fn gathered(&mut self) -> Result<(), StoreError> {
+        if self.tail.unwritten().len() >= STORE_ROW_BYTES { self.write_journal() } else { Ok(()) }
     }
 }
 

@@ -15,8 +15,7 @@ type Show<'a> = dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, StoreError> + 
 impl SqliteStore {
     /// Seq and time of a conversation's last message; 0 for both if there is none.
     pub(super) fn head(&self, conversation: i64) -> Result<(u64, u64), StoreError> {
-        if let Some(record) = self.tail.last(Log::Conversation(conversation)) {
-            let record = record?;
+        if let Some(record) = self.tail.records(Log::Conversation(conversation)).next_back().transpose()? {
             return Ok((record.number, record.time_ms()?));
         }
         let mut statement = self.connection.prepare_cached(schema::NEWEST_MESSAGES)?;
@@ -29,17 +28,17 @@ impl SqliteStore {
 
     /// The number of a device's last outcome; 0 if there is none.
     pub(super) fn last_outcome(&self, device: i64) -> Result<u64, StoreError> {
-        match self.tail.last(Log::Device(device)) {
-            Some(record) => Ok(record?.number),
+        match self.tail.records(Log::Device(device)).next_back().transpose()? {
+            Some(record) => Ok(record.number),
             None => self.folded(Log::Device(device)),
         }
     }
 
     /// The outcome of this number, if it is there.
     pub(super) fn read_outcome(&self, device: i64, client_id: u64) -> Result<Option<Outcome>, StoreError> {
-        let mut runs = self.tail.runs(Log::Device(device));
-        if let Some(run) = runs.find(|run| (run.first..=run.last).contains(&client_id)) {
-            return find(&run.bytes, client_id);
+        let in_tail = self.tail.from(Log::Device(device), client_id).next().transpose()?;
+        if let Some(record) = in_tail.filter(|record| record.number == client_id) {
+            return record.outcome().map(Some);
         }
         let mut statement = self.connection.prepare_cached(schema::FIND_OUTCOMES)?;
         let run = statement.query_row(params![device, client_id as i64], |row| row.get::<_, Vec<u8>>(0));
@@ -54,21 +53,21 @@ impl SqliteStore {
         show: &mut Show<'_>,
     ) -> Result<(), StoreError> {
         let mut reading = Reading::of(piece, show);
-        let mut runs = self.tail.runs(Log::Conversation(key));
+        let log = Log::Conversation(key);
         if reading.back {
-            while let Some(run) = runs.next_back() {
-                if !reading.run(&run.bytes)? {
+            for record in self.tail.up_to(log, reading.from).rev() {
+                if !reading.record(&record?)? {
                     return Ok(());
                 }
             }
             return self.read_tables(schema::READ_BACK, key, &mut reading);
         }
-        let mut runs = runs.peekable();
-        if runs.peek().is_none_or(|oldest| reading.from < oldest.first) {
+        let oldest = self.tail.records(log).next().transpose()?;
+        if oldest.is_none_or(|oldest| reading.from < oldest.number) {
             self.read_tables(schema::READ_ON, key, &mut reading)?;
         }
-        for run in runs {
-            if !reading.run(&run.bytes)? {
+        for record in self.tail.from(log, reading.from) {
+            if !reading.record(&record?)? {
                 break;
             }
         }
@@ -131,13 +130,21 @@ impl<'a, 'b> Reading<'a, 'b> {
             found.retain(|record| record.number >= self.from);
         }
         for record in found {
-            if self.left == 0 {
-                break;
+            if !self.record(&record)? {
+                return Ok(false);
             }
-            self.left -= 1;
-            if (self.show)(&record)?.is_break() {
-                self.left = 0;
-            }
+        }
+        Ok(self.left > 0)
+    }
+
+    /// Shows a record of the piece. False if no more is wanted.
+    fn record(&mut self, record: &Record<'_>) -> Result<bool, StoreError> {
+        if self.left == 0 {
+            return Ok(false);
+        }
+        self.left -= 1;
+        if (self.show)(record)?.is_break() {
+            self.left = 0;
         }
         Ok(self.left > 0)
     }

@@ -51,6 +51,19 @@ pub(super) fn put_outcome(out: &mut Vec<u8>, log: Log, client_id: u64, outcome: 
     at
 }
 
+/// Appends a record as a change. Returns where it begins.
+pub(super) fn put(out: &mut Vec<u8>, log: Log, record: &Record<'_>) -> usize {
+    let at = put_head(out, log, record.number, record.says.len());
+    out.extend_from_slice(record.says);
+    at
+}
+
+/// The record that begins here in changes.
+pub(super) fn at(changes: &[u8], at: usize) -> Result<Record<'_>, StoreError> {
+    let record = changes.get(at..).and_then(|changes| Bytes(changes).record());
+    record.ok_or_else(|| damaged("a record", &at))
+}
+
 fn put_head(out: &mut Vec<u8>, log: Log, number: u64, length: usize) -> usize {
     let (kind, id) = match log {
         Log::Conversation(id) => (0, id),

@@ -121,8 +121,7 @@ pub(super) const ADD_MEMBER: &str = "INSERT INTO members (conversation, number, 
 
 pub(super) const ADD_TO_JOURNAL: &str = "INSERT INTO journal (id, changes) VALUES (?1, ?2)";
 pub(super) const READ_JOURNAL: &str = "SELECT id, changes FROM journal ORDER BY id";
-pub(super) const DROP_FROM_JOURNAL: &str =
-    "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE id <= ?1 ORDER BY id LIMIT ?2)";
+pub(super) const DROP_FROM_JOURNAL: &str = "DELETE FROM journal WHERE id <= ?1";
 
 pub(super) const ADD_MESSAGES: &str =
     "INSERT INTO message_runs (conversation, last, records) VALUES (?1, ?2, ?3)";

@@ -186,25 +186,32 @@ fn a_store_of_the_first_version_is_taken_over() {
 }
 
 #[test]
-fn the_journal_stays_short_however_much_goes_through_it() {
+fn tail_and_journal_stay_within_their_bounds_whatever_goes_through_them() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder.path().join("store.db"));
-    let (mut most_rows, mut in_tables) = (0, 0);
-    for seq in 1..=2000 {
-        let message = said(seq, Body::Data(vec![7; 1000]));
-        if seq == 1 {
-            store.create(&message.conversation, myself()).unwrap();
+    let (mut seq, mut most_cost, mut most_journal) = (0, 0, 0);
+    // Transactions of one long message, of many short ones, and of both in turn, which do not fill the tail evenly.
+    for turn in 0..3000 {
+        let long = if turn < 1000 { true } else { turn >= 2000 && turn % 40 < 20 };
+        for _ in 0..if long { 1 } else { 7 } {
+            seq += 1;
+            let message = said(seq, Body::Data(vec![7; if long { 1000 } else { 1 }]));
+            if seq == 1 {
+                store.create(&message.conversation, myself()).unwrap();
+            }
+            store.append(&message).unwrap();
         }
-        store.append(&message).unwrap();
         store.commit().unwrap();
         store.tidy().unwrap();
-        if seq % 20 == 0 {
-            most_rows = most_rows.max(count(&store, "SELECT count(*) FROM journal"));
-            in_tables = count(&store, "SELECT count(*) FROM message_runs");
+        most_cost = most_cost.max(store.tail.cost());
+        if turn % 20 == 0 {
+            let bytes = count(&store, "SELECT ifnull(sum(length(changes)), 0) FROM journal");
+            most_journal = most_journal.max(bytes as usize);
         }
     }
-    // 100 rows fill the tail, and as many may wait for their deletion.
-    assert!((40..=200).contains(&most_rows), "{most_rows}");
-    // Some 48 messages of 1 KiB make half of the tail, and these two runs.
-    assert!((60..=100).contains(&in_tables), "{in_tables}");
+    let limit = OPTIONS.tail_bytes;
+    assert!((limit / 2..limit + 5000).contains(&most_cost), "{most_cost}");
+    // Half of the tail may have left it and not have been deleted.
+    assert!((limit / 4..limit * 3 / 2 + 5000).contains(&most_journal), "{most_journal}");
+    assert!(count(&store, "SELECT count(*) FROM message_runs") > 40);
 }
