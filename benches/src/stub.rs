@@ -3,16 +3,17 @@
 
 use std::io;
 use std::iter;
-use std::net::SocketAddr;
 use std::thread;
 
 use mio::Token;
-use mio::net::TcpListener;
 use proto::ids::ConnId;
 use proto::limits::DOWNLINK_TARGETS_MAX;
 use proto::link::{self, FromGateway, Welcome};
+use reactor::clock::Clock;
 use reactor::link::{Filled, Link};
+use reactor::link_listener::LinkListener;
 use reactor::poll::Poller;
+use settings::LinkAddress;
 
 use crate::server::CLIENT_CORE;
 
@@ -28,10 +29,15 @@ pub enum Answer {
     Everybody,
 }
 
+/// Where a shard listens if it does not matter.
+pub fn any_port() -> LinkAddress {
+    LinkAddress::Tcp(([127, 0, 0, 1], 0).into())
+}
+
 /// Starts a shard on a thread of its own, on the clients' core, and returns where it listens. It serves one gateway of one reactor and ends with it.
-pub fn start(answer: Answer) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
-    let address = listener.local_addr()?;
+pub fn start(answer: Answer, listen: &LinkAddress) -> io::Result<LinkAddress> {
+    let listener = LinkListener::for_links(listen)?;
+    let address = listener.link_address()?;
     thread::Builder::new().name("stub".into()).spawn(move || {
         // A link that is lost is a gateway that has ended.
         drop(reactor::sys::pin_to_core(CLIENT_CORE).and_then(|()| serve(listener, answer)));
@@ -42,13 +48,15 @@ pub fn start(answer: Answer) -> io::Result<SocketAddr> {
 const LISTENER: Token = Token(0);
 const LINK: Token = Token(1);
 
-fn serve(mut listener: TcpListener, answer: Answer) -> io::Result<()> {
+fn serve(mut listener: LinkListener, answer: Answer) -> io::Result<()> {
     let mut poller = Poller::new(16)?;
-    poller.registry().register(&mut listener, LISTENER, mio::Interest::READABLE)?;
+    listener.register(poller.registry(), LISTENER)?;
     let (mut ready, mut stub) = (Vec::new(), Stub { answer, everybody: Vec::new(), out: Vec::new() });
+    let (clock, mut gateway) = (Clock::start(), None);
     let mut link = loop {
         poller.turn(None, &mut ready)?;
-        if let Ok((stream, _)) = listener.accept() {
+        listener.accept(clock.now(), 1, |stream, _| gateway = Some(stream));
+        if let Some(stream) = gateway.take() {
             break Link::new(stream, poller.registry(), LINK)?;
         }
     };

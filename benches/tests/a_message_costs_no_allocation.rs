@@ -112,8 +112,8 @@ fn neither_echoed_nor_relayed_messages_are_allocated_for() {
         assert!(blocks <= OTHERS, "{blocks} allocations for echoes of {bytes} bytes");
     }
     for bytes in [20, 1024] {
-        let state = stub::start(Answer::Sender).unwrap();
-        let relay = Config { mode: Mode::Relay, state: state.into(), ..echo.clone() };
+        let state = stub::start(Answer::Sender, &stub::any_port()).unwrap();
+        let relay = Config { mode: Mode::Relay, state, ..echo.clone() };
         let blocks = blocks(&relay, &vec![b'x'; bytes]);
         assert!(
             blocks <= OTHERS,

@@ -57,7 +57,7 @@ fn compare(bytes: usize, options: &Options) -> io::Result<()> {
         let server = Server::start(&["floor", "--fan-out"], Some(SERVER_CORE))?;
         bare.add(client::fan_out(&server, Protocol::Bare, options.connections, bytes, time)?.0);
         drop(server);
-        let state = stub::start(Answer::Everybody)?.to_string();
+        let state = stub::start(Answer::Everybody, &stub::any_port())?.to_string();
         let relay = ["--mode", "relay", "--reactors", "1", "--state", &state];
         let server = Server::gateway(&relay, Some(SERVER_CORE))?;
         let (cpu_micros, deliveries) =

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it found")]
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use benches::client::{self, Cell, Outcome, Protocol};
@@ -14,6 +15,7 @@ use benches::server::{CLIENT_CORE, SERVER_CORE, Server};
 use benches::stub::{self, Answer};
 use benches::table::{self, Samples};
 use clap::Parser;
+use settings::LinkAddress;
 
 /// What the hop may add to the latency of 100 clients with one message each.
 const HOP_MICROS: f64 = 150.0;
@@ -24,12 +26,22 @@ struct Options {
     /// Cells: connections x messages in flight x bytes.
     #[arg(long, value_delimiter = ',', default_value = "100x1x20,1000x1x125,100x16x20,100x16x1024")]
     cells: Vec<Cell>,
+    /// What the link to the shard goes over.
+    #[arg(long, value_delimiter = ',', default_value = "tcp")]
+    links: Vec<Over>,
     /// Runs of each side in each cell.
     #[arg(long, default_value_t = 5)]
     repeats: usize,
     /// Measured time of a run, in seconds.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+}
+
+/// What a link goes over.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Over {
+    Tcp,
+    Unix,
 }
 
 fn main() -> io::Result<()> {
@@ -39,6 +51,7 @@ fn main() -> io::Result<()> {
     println!("Medians (least to most) of {} runs of {} s.\n", options.repeats, options.seconds);
     table::head(&[
         "connections × in flight × bytes",
+        "link",
         "echo: CPU µs a message",
         "full path: CPU µs a message",
         "full path / echo",
@@ -48,7 +61,9 @@ fn main() -> io::Result<()> {
         "p50 µs added",
         "bar",
     ]);
-    options.cells.iter().try_for_each(|cell| compare(*cell, &options))
+    let folder = tempfile::tempdir()?;
+    let mut rows = options.cells.iter().flat_map(|cell| options.links.iter().map(move |over| (*cell, *over)));
+    rows.try_for_each(|(cell, over)| compare(cell, over, folder.path(), &options))
 }
 
 /// The most that the hop may cost the gateway, where a bar is set.
@@ -62,12 +77,16 @@ fn bar(cell: Cell) -> Option<f64> {
     }
 }
 
-fn compare(cell: Cell, options: &Options) -> io::Result<()> {
+fn compare(cell: Cell, over: Over, folder: &Path, options: &Options) -> io::Result<()> {
+    let listen = match over {
+        Over::Tcp => stub::any_port(),
+        Over::Unix => LinkAddress::Unix(folder.join("shard")),
+    };
     let time = Duration::from_secs_f64(options.seconds);
     let (mut echoes, mut paths) = (Vec::new(), Vec::new());
     for _ in 0..options.repeats {
         echoes.push(client::run(&Server::echo("holdfast")?, Protocol::WebSocket, cell, time)?);
-        paths.push(full_path(cell, time)?);
+        paths.push(full_path(cell, &listen, time)?);
     }
     let cpu = |outcomes: &[Outcome]| outcomes.iter().map(|outcome| outcome.cpu_micros).collect::<Samples>();
     let p50 = |outcomes: &[Outcome]| outcomes.iter().map(|outcome| outcome.p50_micros).collect::<Samples>();
@@ -76,6 +95,7 @@ fn compare(cell: Cell, options: &Options) -> io::Result<()> {
     let hop = (cell.connections == 100 && cell.in_flight == 1).then_some(HOP_MICROS);
     table::row(&[
         cell.to_string(),
+        format!("{over:?}"),
         cpu(&echoes).show(3),
         cpu(&paths).show(3),
         format!("{ratio:.2} ×"),
@@ -88,8 +108,8 @@ fn compare(cell: Cell, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-fn full_path(cell: Cell, time: Duration) -> io::Result<Outcome> {
-    let state = stub::start(Answer::Sender)?.to_string();
+fn full_path(cell: Cell, listen: &LinkAddress, time: Duration) -> io::Result<Outcome> {
+    let state = stub::start(Answer::Sender, listen)?.to_string();
     let gateway =
         Server::gateway(&["--mode", "relay", "--reactors", "1", "--state", &state], Some(SERVER_CORE))?;
     client::run(&gateway, Protocol::LoggedIn, cell, time)
