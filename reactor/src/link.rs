@@ -12,8 +12,8 @@ use proto::rpc::{self, FrameError};
 use crate::stream::{Peer, Stream};
 use crate::traffic::Traffic;
 
-/// Bytes of a link's receive buffer at first; it doubles when a read fills it …
-const INBOX_BYTES_MIN: usize = 64 * 1024;
+/// Bytes of a link's receive buffer, so that what is read is still in the core's cache when it is passed on; it doubles for a frame that it cannot hold …
+const INBOX_BYTES_MIN: usize = 128 * 1024;
 /// … up to this, which holds any frame.
 const INBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes already sent that may stand before the unsent ones in an outgoing buffer, before these are moved to its front.
@@ -171,9 +171,55 @@ impl Link {
         if self.start > 0 {
             self.inbox.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
+            return;
         }
-        // A full buffer has been too small: for what comes in a turn, or even for one frame.
+        // It is full of one frame's beginning, or empty.
         let size = (self.inbox.len() * 2).clamp(INBOX_BYTES_MIN, INBOX_BYTES_MAX);
         self.inbox.resize(size.max(self.inbox.len()), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::net::UnixStream;
+    use proto::limits::RPC_BODY_BYTES_MAX;
+
+    use super::*;
+    use crate::poll::Poller;
+
+    #[test]
+    fn frames_of_any_size_pass_whole_and_in_order() {
+        let sizes = [
+            0,
+            20,
+            INBOX_BYTES_MIN - 7,
+            1,
+            INBOX_BYTES_MIN,
+            1000,
+            RPC_BODY_BYTES_MAX,
+            3,
+            INBOX_BYTES_MIN + 1,
+        ];
+        let mut out = Vec::new();
+        for round in 0..20 {
+            let size = sizes[round % sizes.len()];
+            rpc::frame(&mut out, round as u8, |body| body.resize(body.len() + size, round as u8));
+        }
+        let poller = Poller::new(4).unwrap();
+        let (here, there) = UnixStream::pair().unwrap();
+        let mut sender = Link::new(here, poller.registry(), Token(0)).unwrap();
+        let mut receiver = Link::new(there, poller.registry(), Token(1)).unwrap();
+        let mut came = Vec::new();
+        while came.len() < 20 {
+            sender.writable();
+            sender.flush(&mut out).unwrap();
+            receiver.fill(false).unwrap();
+            while let Some((kind, body)) = receiver.next_frame().unwrap() {
+                assert!(body.iter().all(|byte| *byte == kind), "frame {kind} is as it was sent");
+                came.push((kind, body.len()));
+            }
+        }
+        assert_eq!(came, (0..20).map(|round| (round as u8, sizes[round % sizes.len()])).collect::<Vec<_>>());
+        assert!(out.is_empty());
     }
 }

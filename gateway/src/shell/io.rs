@@ -9,6 +9,10 @@ use reactor::sockets::Sockets;
 use super::tls::{Opened, Tls};
 use crate::{Note, Output, Refusal};
 
+/// Bytes for a shard that do not wait for the end of the turn: it can begin with them meanwhile, and what leaves soon leaves from the core's cache. Measured
+/// with messages of 1 KiB (`benches --bin path`), 16 to 48 KiB saved the gateway a fifth of its CPU time, 128 KiB nothing.
+const LINK_BYTES_EARLY: usize = 32 * 1024;
+
 /// One reactor's outgoing side.
 #[derive(Default)]
 pub(super) struct Io {
@@ -17,6 +21,8 @@ pub(super) struct Io {
     pub(super) tls: Option<Box<Tls>>,
     /// Frames for each shard, by its number.
     pub(super) frames: Vec<Vec<u8>>,
+    /// The shard that was given something last.
+    pub(super) latest: usize,
     /// Clients to be read from again.
     pub(super) resumed: Vec<u32>,
     /// What [`Output::consumed`] said of the input at hand.
@@ -26,6 +32,13 @@ pub(super) struct Io {
 }
 
 impl Io {
+    /// The shard that was given something last, if so much has gathered for it that it should leave before the turn ends.
+    #[inline]
+    pub(super) fn full_shard(&self) -> Option<usize> {
+        let gathered = self.frames.get(self.latest).map_or(0, Vec::len);
+        (gathered >= LINK_BYTES_EARLY).then_some(self.latest)
+    }
+
     /// Whether a connection's bytes have to wait in its socket, because a step of its TLS handshake is done elsewhere.
     pub(super) fn is_busy(&self, index: u32) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_busy(index))
@@ -112,6 +125,7 @@ impl Output for Io {
 
     #[inline]
     fn shard(&mut self, shard: u32) -> &mut Vec<u8> {
+        self.latest = shard as usize;
         &mut self.frames[shard as usize]
     }
 

@@ -175,6 +175,9 @@ impl Worker {
             let now = self.clock.at(woken);
             for event in &ready {
                 self.handle(*event, now);
+                if let Some(shard) = self.io.full_shard() {
+                    self.flush_link(shard, now);
+                }
             }
             self.expire(now);
             self.flush(now);
@@ -426,7 +429,8 @@ impl Worker {
         }
     }
 
-    /// The turn's end: one write for each client that has something, then one for each link, which may carry what the first ones told.
+    /// The turn's end: one write for each client that has something, then one for each link, which may carry what the first ones told. Much of either has left
+    /// before.
     fn flush(&mut self, now: Now) {
         let mut told = std::mem::take(&mut self.told);
         if let Some(tls) = &mut self.io.tls {
@@ -444,23 +448,28 @@ impl Worker {
         }
         self.told = told;
         for shard in 0..self.dialers.len() {
-            let frames = &mut self.io.frames[shard];
-            // What is held for a shard that is away counts as its backlog, too.
-            let flushed = match self.dialers[shard].link() {
-                Some(link) => {
-                    let flushed = link.flush(frames);
-                    self.counters.link_traffic(link.take_traffic());
-                    flushed
-                }
-                None => Ok(frames.len()),
-            };
-            match flushed {
-                Ok(bytes) => self.tell(now, Input::Backlog { shard: shard as u32, bytes }),
-                Err(error) => self.lose(shard as u32, &error, now),
-            }
+            self.flush_link(shard, now);
         }
         for index in self.io.resumed.drain(..) {
             self.poller.again(Token(index as usize));
+        }
+    }
+
+    fn flush_link(&mut self, shard: usize, now: Now) {
+        let Some(dialer) = self.dialers.get_mut(shard) else { return };
+        let frames = &mut self.io.frames[shard];
+        // What is held for a shard that is away counts as its backlog, too.
+        let flushed = match dialer.link() {
+            Some(link) => {
+                let flushed = link.flush(frames);
+                self.counters.link_traffic(link.take_traffic());
+                flushed
+            }
+            None => Ok(frames.len()),
+        };
+        match flushed {
+            Ok(bytes) => self.tell(now, Input::Backlog { shard: shard as u32, bytes }),
+            Err(error) => self.lose(shard as u32, &error, now),
         }
     }
 
