@@ -98,6 +98,15 @@ impl Cluster {
         Server::start("gateway", settings)
     }
 
+    /// Starts one more state server with the same settings, elsewhere.
+    pub(crate) fn another_state(&self) -> Server {
+        let mut settings = self.state.settings.clone();
+        settings.retain(|(name, _)| *name != "listen" && *name != "admin");
+        let any = SocketAddr::from((own_address(), 0)).to_string();
+        settings.extend([("listen", any.clone()), ("admin", any)]);
+        Server::start("state", settings)
+    }
+
     /// A folder for a test's own files.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()

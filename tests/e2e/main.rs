@@ -1,7 +1,7 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
 //! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
 //! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`victim`] is a gateway to attack, [`certificates`] are what servers
-//! show, [`metrics`] asks what was counted, [`upgraded`] is a gateway that is replaced while it runs.
+//! show, [`metrics`] asks what was counted, [`redis_server`] is a Redis that keeps the sessions, [`upgraded`] is a gateway that is replaced while it runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
@@ -14,6 +14,9 @@ mod holdfast;
 mod metrics;
 mod program;
 mod raw;
+#[path = "../../state/src/shell/journal/redis/tests/process.rs"]
+#[allow(dead_code, reason = "the tests of the journal itself use more of it")]
+mod redis_server;
 mod upgraded;
 mod victim;
 
@@ -44,6 +47,7 @@ mod logic_dies;
 mod mistakes_of_an_operator_end_the_process_with_the_right_code;
 mod people_chat_in_their_terminals;
 mod presence_is_told_to_those_who_watch;
+mod sessions_are_kept_in_redis;
 mod sessions_are_resumed;
 mod settings_are_read_again_on_sighup;
 mod state_dies;

@@ -3,33 +3,13 @@
 use super::*;
 use crate::journal::Replay;
 
-/// Hash slots of each master, as `CLUSTER ADDSLOTSRANGE` takes them.
-const RANGES: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
-
 struct Cluster {
     masters: Vec<RedisServer>,
 }
 
 impl Cluster {
     fn start() -> Self {
-        let settings = [&process::SYNCED[..], &["--cluster-enabled", "yes"]].concat();
-        let masters: Vec<_> = (0..3).map(|_| RedisServer::start_with(&settings)).collect();
-        for (number, (master, (from, to))) in masters.iter().zip(RANGES).enumerate() {
-            let _: () = master.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
-            let _: () = master.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
-        }
-        for other in &masters[1..] {
-            let (host, port) = (other.address().ip().to_string(), other.address().port().to_string());
-            let _: () = masters[0].ask(&["CLUSTER", "MEET", &host, &port]);
-        }
-        let cluster = Self { masters };
-        for master in &cluster.masters {
-            await_that(|| {
-                let info: String = master.ask(&["CLUSTER", "INFO"]);
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
-            });
-        }
-        cluster
+        Self { masters: process::start_cluster() }
     }
 
     fn take(&self) -> Taken {
@@ -40,20 +20,11 @@ impl Cluster {
     /// Who has a slot of ours at the beginning.
     fn owner(slot: u64) -> usize {
         let hash_slot = request::hash_slot(&slot.to_string());
-        RANGES.iter().position(|(_, to)| hash_slot <= to.parse().unwrap()).unwrap()
+        process::RANGES.iter().position(|(_, to)| hash_slot <= to.parse().unwrap()).unwrap()
     }
 
     fn id(&self, number: usize) -> String {
         self.masters[number].ask(&["CLUSTER", "MYID"])
-    }
-}
-
-/// What happens in a cluster is no event that could be awaited.
-fn await_that(mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "it does not come to be");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

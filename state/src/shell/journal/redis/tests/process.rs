@@ -1,5 +1,5 @@
 //! A real `redis-server`, started by a test on a loopback address of its own: [`RedisServer`]. Owns its folder, its death and its return; the service of the system's package
-//! has nothing to do with it.
+//! has nothing to do with it. The end-to-end tests include this file.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -17,6 +17,36 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PORT: u16 = 7379;
 /// What it keeps, it has synced before it says so.
 pub(crate) const SYNCED: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
+/// Hash slots of each master of a cluster, as `CLUSTER ADDSLOTSRANGE` takes them.
+pub(crate) const RANGES: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+
+/// Three masters without replicas, which know one another and serve.
+pub(crate) fn start_cluster() -> Vec<RedisServer> {
+    let settings = [&SYNCED[..], &["--cluster-enabled", "yes"]].concat();
+    let masters: Vec<_> = RANGES.iter().map(|_| RedisServer::start_with(&settings)).collect();
+    for (number, (master, (from, to))) in masters.iter().zip(RANGES).enumerate() {
+        let _: () = master.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
+        let _: () = master.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+    }
+    for other in &masters[1..] {
+        let (host, port) = (other.address.ip().to_string(), other.address.port().to_string());
+        let _: () = masters[0].ask(&["CLUSTER", "MEET", &host, &port]);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    for master in &masters {
+        // What they tell one another is no event that could be awaited.
+        loop {
+            let info: String = master.ask(&["CLUSTER", "INFO"]);
+            if info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "the cluster does not come to be: {info}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    masters
+}
 
 /// A process, and what it has on the disk.
 pub(crate) struct RedisServer {
