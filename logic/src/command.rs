@@ -37,8 +37,13 @@ impl<S: Store> Logic<S> {
         let last = self.store.last_client_id(from)?;
         let digest = digest(peek);
         if client_id == last + 1 {
-            let body = self.execute(now, from, packet)?.unwrap_or_else(ServerBody::Refused);
+            let verdict = self.execute(now, from, packet)?;
+            let put_off = matches!(&verdict, Err(refused) if refused.code == RefusedCode::Unavailable);
+            let body = verdict.unwrap_or_else(ServerBody::Refused);
             let reply = self.tally.encode(ServerPacket::answer(client_id, body));
+            if put_off {
+                return Ok(reply);
+            }
             self.tally.executed += 1;
             self.store.keep_outcome(from, client_id, &Outcome { digest, reply: reply.clone() })?;
             return Ok(reply);
@@ -48,8 +53,10 @@ impl<S: Store> Logic<S> {
         let refused = match kept {
             Some(outcome) if outcome.digest == digest => {
                 self.tally.retries += 1;
-                self.push_again(from, &outcome.reply)?;
-                return Ok(outcome.reply);
+                match self.push_again(from, &outcome.reply)? {
+                    Ok(()) => return Ok(outcome.reply),
+                    Err(refused) => refused,
+                }
             }
             Some(_) => {
                 let text = "this client_id was used before for another command";

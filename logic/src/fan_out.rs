@@ -1,90 +1,177 @@
-//! Who is told of a new message, and on which link. Owns the table of links; leaves the sessions of a user to the shard that owns their slot.
+//! Who is told of a new message, and on which link. Owns the table of links, and that each shard takes each push once, whatever dies between: a push is numbered when
+//! it is durable, and sent again over the next link until its shard has confirmed it. Leaves the sessions of a user to the shard that owns their slot.
 
-use proto::backend::{Push, PushClass, Spot};
+use std::sync::Arc;
+
+use proto::backend::{Push, PushClass, Spot, Taken};
 use proto::ids::{DeviceId, Slot, Uid};
-use proto::limits::PUSH_TARGETS_MAX;
+use proto::limits::{PUSH_TARGETS_MAX, PUSHES_UNCONFIRMED_BYTES_MAX};
 use proto::packet::{Codec, Message, ServerBody, ServerPacket, encode_server};
 
 use crate::store::Store;
+use crate::unconfirmed::{self, Unconfirmed};
 use crate::{Device, LinkId, Logic, Output};
 
-/// The link of each shard. The newest Hello is right about how many shards there are; a link that was set up under another number is not
-/// pushed to any more, since its slots are others'.
+/// The shards, by their links. The newest Hello is right about how many there are; a link that was set up under another number is not
+/// pushed to any more, since its slots are others'. Neither are the pushes that wait then: sessions do not survive such a change.
 #[derive(Debug, Default)]
 pub(crate) struct Shards {
-    links: Vec<Option<LinkId>>,
-    /// Targets by shard while a message is fanned out: kept for its memory.
-    targets: Vec<Vec<Target>>,
+    /// Within what pushes are numbered.
+    epoch: u64,
+    /// The number of the last push, to whichever shard.
+    numbered: u64,
+    places: Vec<Shard>,
+    /// Pushes of the open batch, each with the number of outputs that go before it.
+    fresh: Vec<(usize, u32, Push)>,
+    fresh_bytes: usize,
+}
+
+/// One of them.
+#[derive(Debug, Default)]
+struct Shard {
+    link: Option<LinkId>,
+    unconfirmed: Unconfirmed,
+    /// Its targets while a message is fanned out: kept for its memory.
+    targets: Vec<Target>,
 }
 
 pub(crate) type Target = (Uid, Option<DeviceId>);
 
 impl Shards {
-    pub(crate) fn up(&mut self, link: LinkId, shard: u32, shard_count: u32) {
+    pub(crate) fn new(epoch: u64) -> Self {
+        Self { epoch, ..Self::default() }
+    }
+
+    pub(crate) fn up(&mut self, link: LinkId, shard: u32, shard_count: u32, taken: Taken) {
         let count = shard_count.max(1) as usize;
-        if self.links.len() != count {
-            self.links = vec![None; count];
-            self.targets = vec![Vec::new(); count];
+        if self.places.len() != count {
+            self.places.clear();
+            self.places.resize_with(count, Shard::default);
+            self.fresh.clear();
         }
-        if let Some(place) = self.links.get_mut(shard as usize) {
-            *place = Some(link);
+        if let Some(place) = self.places.get_mut(shard as usize) {
+            place.link = Some(link);
+            place.unconfirmed.rewind();
+            if taken.epoch == self.epoch {
+                place.unconfirmed.confirm(taken.number);
+            }
+        }
+    }
+
+    /// A shard has taken all pushes up to `number`.
+    pub(crate) fn taken(&mut self, link: LinkId, number: u64) {
+        if let Some(shard) = self.places.iter_mut().find(|shard| shard.link == Some(link)) {
+            shard.unconfirmed.confirm(number);
         }
     }
 
     /// Which shard a link is of, and of how many.
     pub(crate) fn place(&self, link: LinkId) -> Option<(u32, u32)> {
-        let place = self.links.iter().position(|known| *known == Some(link))?;
-        Some((place as u32, self.links.len() as u32))
+        let place = self.places.iter().position(|known| known.link == Some(link))?;
+        Some((place as u32, self.places.len() as u32))
     }
 
     /// Some users by the link of their shard; those whose shard has none are left out.
     pub(crate) fn group(&self, users: &[Uid]) -> Vec<(LinkId, Vec<Target>)> {
-        let count = self.links.len() as u32;
+        let count = self.places.len() as u32;
         let of_shard =
             |shard: u32| users.iter().filter(move |uid| Slot::of(uid.as_str()).shard(count) == shard);
-        let linked = self.links.iter().zip(0..).filter_map(|(link, shard)| Some(((*link)?, shard)));
+        let linked = self.places.iter().zip(0..).filter_map(|(known, shard)| Some((known.link?, shard)));
         let groups =
             linked.map(|(link, shard)| (link, of_shard(shard).map(|uid| (uid.clone(), None)).collect()));
         groups.filter(|(_, targets): &(_, Vec<_>)| !targets.is_empty()).collect()
     }
 
     pub(crate) fn down(&mut self, link: LinkId) {
-        for place in &mut self.links {
-            if *place == Some(link) {
-                *place = None;
+        for shard in &mut self.places {
+            if shard.link == Some(link) {
+                shard.link = None;
             }
+        }
+    }
+
+    /// Whether the shards of all these users have room for another push.
+    pub(crate) fn has_room(&self, users: &[Uid]) -> bool {
+        let is_full =
+            |shard: &Shard| shard.unconfirmed.bytes() + self.fresh_bytes >= PUSHES_UNCONFIRMED_BYTES_MAX;
+        if !self.places.iter().any(is_full) {
+            return true;
+        }
+        let count = self.places.len() as u32;
+        let shard_of = |uid: &Uid| self.places.get(Slot::of(uid.as_str()).shard(count) as usize);
+        !users.iter().filter_map(shard_of).any(is_full)
+    }
+
+    /// Bytes of all pushes that are not confirmed.
+    pub(crate) fn unconfirmed_bytes(&self) -> usize {
+        self.places.iter().map(|shard| shard.unconfirmed.bytes()).sum()
+    }
+
+    /// The batch has failed: what it would have pushed has not happened.
+    pub(crate) fn forget_fresh(&mut self) {
+        self.fresh.clear();
+        self.fresh_bytes = 0;
+    }
+
+    /// The batch is durable: its pushes are from now on. Moves `said` to `out` with them in their places, and before them what came to wait earlier.
+    pub(crate) fn let_out(&mut self, said: &mut Vec<Output>, out: &mut Vec<Output>) {
+        self.fresh_bytes = 0;
+        let Self { numbered, places, fresh, .. } = self;
+        let (mut fresh, mut moved) = (fresh.drain(..).peekable(), 0);
+        let mut said = said.drain(..);
+        loop {
+            while let Some((_, shard, mut push)) = fresh.next_if(|(before, ..)| *before <= moved) {
+                let Some(shard) = places.get_mut(shard as usize) else { continue };
+                *numbered += 1;
+                push.number = *numbered;
+                shard.unconfirmed.add(Arc::new(push));
+                shard.send(out);
+            }
+            let Some(output) = said.next() else { break };
+            out.push(output);
+            moved += 1;
+        }
+        places.iter_mut().for_each(|shard| shard.send(out));
+    }
+}
+
+impl Shard {
+    /// Whatever was not sent over the link that is up, if one is.
+    fn send(&mut self, out: &mut Vec<Output>) {
+        if let Some(link) = self.link {
+            out.extend(self.unconfirmed.send().map(|push| Output::Push { link, push: Arc::clone(push) }));
         }
     }
 }
 
 impl<S: Store> Logic<S> {
-    /// Pushes a message to all members, but not to the device that said it. A shard that has no link misses it: its clients see from
-    /// the next seq that something is missing, and pull.
+    /// Pushes a message to all members, but not to the device that said it.
     pub(crate) fn fan_out(&mut self, from: &Device, members: &[Uid], message: Message) {
-        let Shards { links, targets } = &mut self.shards;
-        let shard_count = links.len() as u32;
+        let Shards { places, fresh, fresh_bytes, .. } = &mut self.shards;
+        let shard_count = places.len() as u32;
         for uid in members {
-            let shard = Slot::of(uid.as_str()).shard(shard_count) as usize;
-            match links.get(shard) {
-                Some(Some(_)) => {
+            let shard = Slot::of(uid.as_str()).shard(shard_count);
+            match places.get_mut(shard as usize) {
+                Some(shard) => {
                     let except = (*uid == from.uid).then(|| from.device.clone());
-                    targets[shard].push((uid.clone(), except));
+                    shard.targets.push((uid.clone(), except));
                 }
-                _ => self.tally.push_targets_dropped += 1,
+                None => self.tally.push_targets_dropped += 1,
             }
         }
         let spot = Spot { conversation: message.conversation.clone(), seq: message.seq };
         let mut packet = Vec::with_capacity(message.body.len() + 256);
         encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Push(message)), &mut packet);
-        for (link, targets) in links.iter().zip(targets) {
-            let Some(link) = *link else { continue };
+        for (shard, Shard { targets, .. }) in (0..).zip(places) {
             while !targets.is_empty() {
                 let rest = targets.split_off(targets.len().min(PUSH_TARGETS_MAX));
                 let targets = std::mem::replace(targets, rest);
                 self.tally.pushes += 1;
                 self.tally.push_targets += targets.len() as u64;
-                let push = Push { targets, packet: packet.clone(), class: PushClass::Chat(spot.clone()) };
-                self.outputs.push(Output::Push { link, push });
+                let class = PushClass::Chat(spot.clone());
+                let push = Push { targets, packet: packet.clone(), class, number: 0 };
+                *fresh_bytes += unconfirmed::bytes(&push);
+                fresh.push((self.outputs.len(), shard, push));
             }
         }
     }

@@ -27,8 +27,11 @@ mod size;
 pub mod store;
 mod submit;
 mod tally;
+mod unconfirmed;
 
-use proto::backend::{Order, Presence, Push, Which};
+use std::sync::Arc;
+
+use proto::backend::{Order, Presence, Push, Taken, Which};
 use proto::ids::{DeviceId, Uid};
 
 pub use config::Config;
@@ -59,6 +62,8 @@ pub enum Input {
         shard: u32,
         /// … of so many, at least 1.
         shard_count: u32,
+        /// Up to where it has taken pushes, of this machine or of one before it.
+        taken: Taken,
     },
     /// A link is gone; what it asked and was not answered will be asked again on another.
     LinkDown {
@@ -91,6 +96,13 @@ pub enum Input {
         link: LinkId,
         /// What it tells.
         presence: Presence,
+    },
+    /// A shard has taken all pushes up to a number, for good.
+    PushesTaken {
+        /// Whose link.
+        link: LinkId,
+        /// The number.
+        number: u64,
     },
     /// An operator of a state server has revoked tokens there.
     Revocation {
@@ -150,6 +162,6 @@ pub enum Output {
         /// The link of the shard that owns the targets' slots.
         link: LinkId,
         /// The message and for whom it is.
-        push: Push,
+        push: Arc<Push>,
     },
 }

@@ -43,11 +43,11 @@ struct Asked {
 }
 
 impl<S: Store> Logic<S> {
-    /// A machine without links, on a store.
-    pub fn new(store: S) -> Self {
+    /// A machine without links, on a store. `epoch` tells this machine's pushes from those of the ones before it: another value with every start, and not 0.
+    pub fn new(store: S, epoch: u64) -> Self {
         Self {
             store,
-            shards: Shards::default(),
+            shards: Shards::new(epoch),
             online: Online::default(),
             outputs: Vec::new(),
             tally: Tally::default(),
@@ -60,14 +60,15 @@ impl<S: Store> Logic<S> {
     /// Takes one input into the open batch. What it causes comes out of [`Logic::commit`].
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::LinkUp { link, shard, shard_count } => {
-                self.shards.up(link, shard, shard_count);
+            Input::LinkUp { link, shard, shard_count, taken } => {
+                self.shards.up(link, shard, shard_count, taken);
                 self.attempt(|logic| logic.tell_revocations(link, shard, shard_count));
             }
             Input::LinkDown { link } => {
                 self.shards.down(link);
                 self.online.link_down(link);
             }
+            Input::PushesTaken { link, number } => self.shards.taken(link, number),
             Input::Presence { link, presence } => {
                 self.told.push(link);
                 self.attempt(|logic| logic.presence(now, link, presence));
@@ -131,16 +132,18 @@ impl<S: Store> Logic<S> {
             None => self.store.commit(),
         };
         match &committed {
-            Ok(()) => out.append(&mut self.outputs),
+            Ok(()) => self.shards.let_out(&mut self.outputs, out),
             Err(error) => self.discard(error, out),
         }
         self.asked.clear();
         self.told.clear();
+        self.tally.unconfirmed_bytes = self.shards.unconfirmed_bytes() as u64;
         committed
     }
 
     fn discard(&mut self, error: &StoreError, out: &mut Vec<Output>) {
         self.outputs.clear();
+        self.shards.forget_fresh();
         self.tally.rolled_back += self.asked.len() as u64;
         if !error.is_transient() {
             self.failure = Some(error.clone());
@@ -152,6 +155,7 @@ impl<S: Store> Logic<S> {
             let packet = self.tally.encode(ServerPacket::answer(client_id, unavailable()));
             out.push(Output::Reply { link, call, packet });
         }
+        self.shards.let_out(&mut self.outputs, out);
     }
 
     /// Housekeeping of the store, to be called between batches, when the answers of the last one are on their way.

@@ -3,6 +3,7 @@
 //! was last there is in the store.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use proto::backend::{Presence, Push, PushClass, Status};
 use proto::ids::{ConversationId, Slot, Uid};
@@ -115,10 +116,10 @@ impl<S: Store> Logic<S> {
         for (link, targets) in self.shards.group(&watchers) {
             for targets in targets.chunks(PUSH_TARGETS_MAX) {
                 let class = PushClass::Mergeable(format!("presence.{uid}"));
-                let push = Push { targets: targets.to_vec(), packet: packet.clone(), class };
+                let push = Push { targets: targets.to_vec(), packet: packet.clone(), class, number: 0 };
                 self.tally.pushes += 1;
                 self.tally.push_targets += targets.len() as u64;
-                self.outputs.push(Output::Push { link, push });
+                self.outputs.push(Output::Push { link, push: Arc::new(push) });
             }
         }
         Ok(())

@@ -25,7 +25,15 @@ pub(crate) fn out_of_order(client_id: u64, expected: u64) -> Refused {
 }
 
 pub(crate) fn unavailable() -> ServerBody {
+    ServerBody::Refused(for_now("the store cannot take anything at the moment"))
+}
+
+/// Nothing was done: too many pushes wait for the state server of somebody who would be told.
+pub(crate) fn unconfirmed() -> Refused {
+    for_now("a state server has too much to be told at the moment")
+}
+
+fn for_now(text: &str) -> Refused {
     let retry_after_ms = UNAVAILABLE_RETRY_AFTER.as_millis() as u32;
-    let text = "the store cannot take anything at the moment";
-    ServerBody::Refused(Refused { retry_after_ms, ..Refused::new(RefusedCode::Unavailable, "", text) })
+    Refused { retry_after_ms, ..Refused::new(RefusedCode::Unavailable, "", text) }
 }

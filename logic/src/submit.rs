@@ -11,7 +11,7 @@ use proto::packet::{
 };
 use proto::time::Now;
 
-use crate::refusal::{Verdict, not_a_member, unknown_conversation};
+use crate::refusal::{Verdict, not_a_member, unconfirmed, unknown_conversation};
 use crate::store::{Conversation, Piece, Store, StoreError};
 use crate::{Device, Logic, size};
 
@@ -32,6 +32,10 @@ impl<S: Store> Logic<S> {
         };
         if !conversation.has(&from.uid) {
             return Ok(Err(not_a_member(field, &id)));
+        }
+        if !self.shards.has_room(&conversation.members) {
+            self.tally.put_off += 1;
+            return Ok(Err(unconfirmed()));
         }
         let message = Message {
             seq: conversation.head + 1,
@@ -61,14 +65,22 @@ impl<S: Store> Logic<S> {
 
 impl<S: Store> Logic<S> {
     /// Pushes the newest message of a conversation once more when its submit comes again: this process, or the one before it, may have died between the
-    /// commit and the push. Of an older one the next push has told; and who has it already knows it by its seq.
-    pub(crate) fn push_again(&mut self, from: &Device, reply: &[u8]) -> Result<(), StoreError> {
+    /// commit and the push. Of an older one the next push has told; and who has it already knows it by its seq. A refusal if there is no room for it.
+    pub(crate) fn push_again(
+        &mut self,
+        from: &Device,
+        reply: &[u8],
+    ) -> Result<Result<(), Refused>, StoreError> {
         let Ok(ServerBody::SubmitOk(ok)) = decode_server(Codec::Proto, reply).map(|packet| packet.body)
         else {
-            return Ok(());
+            return Ok(Ok(()));
         };
         let newest = self.store.conversation(&ok.conversation)?.filter(|known| known.head == ok.seq);
-        let Some(conversation) = newest else { return Ok(()) };
+        let Some(conversation) = newest else { return Ok(Ok(())) };
+        if !self.shards.has_room(&conversation.members) {
+            self.tally.put_off += 1;
+            return Ok(Err(unconfirmed()));
+        }
         let mut message = None;
         self.store.messages(&ok.conversation, Piece::On { from: ok.seq, limit: 1 }, &mut |found| {
             message = Some(found);
@@ -77,7 +89,7 @@ impl<S: Store> Logic<S> {
         if let Some(message) = message {
             self.fan_out(from, &conversation.members, message);
         }
-        Ok(())
+        Ok(Ok(()))
     }
 }
 

@@ -30,8 +30,12 @@ pub struct Tally {
     pub pushes: u64,
     /// … the users they were for …
     pub push_targets: u64,
-    /// … and the users whose shard had no link.
+    /// … and the users whose shard has never been heard of.
     pub push_targets_dropped: u64,
+    /// Bytes of the pushes that are not confirmed at the moment.
+    pub unconfirmed_bytes: u64,
+    /// Commands that were put off because too much was not confirmed.
+    pub put_off: u64,
     /// Users that shards have told of, coming, going or being there.
     pub presence: u64,
     /// Revocations that were kept.

@@ -5,7 +5,7 @@ mod kit;
 
 use kit::*;
 use logic::Input;
-use proto::backend::{PushClass, Spot};
+use proto::backend::{PushClass, Spot, Taken};
 use proto::ids::Slot;
 use proto::limits::{BODY_BYTES_MAX, PACKET_BYTES_MAX, PUSH_TARGETS_MAX};
 use proto::packet::{
@@ -120,21 +120,22 @@ fn what_would_not_fit_a_json_packet_is_refused_and_makes_no_chat() {
 }
 
 #[test]
-fn a_shard_without_a_link_misses_the_push_and_the_newest_link_gets_it() {
+fn a_shard_without_a_link_gets_the_push_with_the_next_one() {
     let (mut rig, phone) = (Rig::new(), device("alice", "phone"));
     // alice is of slot 956 and bob of slot 589: shards 0 and 1 of 2.
     rig.logic.handle(rig.now, Input::LinkDown { link: link(1) });
     let (_, pushed) = rig.ask_raw(&phone, encode(1, text_to("bob", "hi")));
     assert_eq!(pushed.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [link(0)]);
-    assert_eq!(rig.logic.tally().push_targets_dropped, 1);
 
     let newer = logic::LinkId(7);
-    rig.logic.handle(rig.now, Input::LinkUp { link: newer, shard: 1, shard_count: 2 });
+    rig.logic
+        .handle(rig.now, Input::LinkUp { link: newer, shard: 1, shard_count: 2, taken: Taken::default() });
     rig.logic.handle(rig.now, Input::LinkDown { link: link(1) });
     let (_, pushed) = rig.ask_raw(&phone, encode(2, text_to("bob", "hi")));
-    assert_eq!(pushed.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [link(0), newer]);
+    assert_eq!(pushed.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [link(0), newer, newer]);
 
-    rig.logic.handle(rig.now, Input::LinkUp { link: logic::LinkId(8), shard: 0, shard_count: 1 });
+    let only = Input::LinkUp { link: logic::LinkId(8), shard: 0, shard_count: 1, taken: Taken::default() };
+    rig.logic.handle(rig.now, only);
     let (_, pushed) = rig.ask_raw(&phone, encode(3, text_to("bob", "hi")));
     let [(to, push)] = &pushed[..] else { panic!("{pushed:?}") };
     assert_eq!((to.0, push.targets.len()), (8, 2));

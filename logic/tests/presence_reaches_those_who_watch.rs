@@ -6,7 +6,7 @@ mod kit;
 use kit::{Rig, device, link, pushes, text_to, uids};
 use logic::store::memory::MemoryStore;
 use logic::{Input, LinkId, Output};
-use proto::backend::{Presence, PushClass, Status};
+use proto::backend::{Presence, PushClass, Status, Taken};
 use proto::ids::Slot;
 use proto::packet::{ClientBody, Codec, ServerBody, UserPresence, decode_server};
 
@@ -83,8 +83,9 @@ fn a_list_of_all_says_who_is_gone_by_not_naming_them() {
     tell(&mut rig, of("alice"), changed(vec![status("alice", true, 5)]));
     let link = of("alice");
     let shard = Slot::of("alice").shard(2);
+    rig.logic.handle(rig.now, Input::PushesTaken { link, number: u64::MAX });
     rig.logic.handle(rig.now, Input::LinkDown { link });
-    rig.logic.handle(rig.now, Input::LinkUp { link, shard, shard_count: 2 });
+    rig.logic.handle(rig.now, Input::LinkUp { link, shard, shard_count: 2, taken: Taken::default() });
     let other = (0..1000).map(|n| format!("other{n}")).find(|uid| of(uid) == link).unwrap();
     let first = Presence { users: vec![status(&other, true, 0)], whole: true, last: false };
     assert_eq!(tell(&mut rig, link, first), [], "more pieces are to come");

@@ -4,18 +4,19 @@
 mod amount;
 mod order;
 mod presence;
+mod push;
 
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::r#gen::backend as wire;
-use crate::ids::{ConversationId, DeviceId, Uid};
-use crate::limits::{MERGE_KEY_BYTES_MAX, PUSH_TARGETS_MAX, SHARDS_MAX};
+use crate::ids::{DeviceId, Uid};
+use crate::limits::SHARDS_MAX;
 pub use crate::link::LinkError;
 use crate::rpc::frame;
-use amount::is_at_most;
 pub use order::{Act, Order, Report, SessionInfo, Which};
 pub use presence::{Presence, Status};
+pub use push::{Push, PushClass, Spot, Taken, push};
 
 /// The version of the backend protocol that this code speaks.
 pub const VERSION: u32 = 1;
@@ -26,6 +27,7 @@ const REQUEST: u8 = 0x03;
 const REPORT: u8 = 0x04;
 const PRESENCE: u8 = 0x05;
 const REVOCATION: u8 = 0x06;
+const PUSHES_TAKEN: u8 = 0x07;
 const WELCOME: u8 = 0x41;
 const ATTACHED: u8 = 0x42;
 const REPLY: u8 = 0x43;
@@ -45,6 +47,8 @@ pub enum FromState {
         shard_count: u32,
         /// Milliseconds since the Unix epoch at the state server's start.
         boot_epoch: u64,
+        /// How far it has taken the pushes of a logic server, perhaps of this one.
+        taken: Taken,
     },
     /// A device logs in.
     Attach {
@@ -79,6 +83,11 @@ pub enum FromState {
         /// Which: [`Which::Token`], [`Which::IssuedBefore`] or [`Which::All`].
         which: Which,
     },
+    /// All pushes up to a number are taken for good.
+    PushesTaken {
+        /// The number.
+        number: u64,
+    },
 }
 
 /// A frame from logic, as a state shard reads it.
@@ -88,6 +97,8 @@ pub enum FromLogic {
     Welcome {
         /// The shard shall tell who is online.
         presence: bool,
+        /// Within what pushes are numbered; 0 if they are not.
+        epoch: u64,
     },
     /// The answer to an [`FromState::Attach`].
     Attached {
@@ -116,42 +127,12 @@ pub enum FromLogic {
     },
 }
 
-/// One packet for some users of a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Push {
-    /// For whom: the uid, and the device to leave out (the one that said it).
-    pub targets: Vec<(Uid, Option<DeviceId>)>,
-    /// A server packet in protobuf form, without push_seq.
-    pub packet: Vec<u8>,
-    /// What goes before what, and whether it is kept.
-    pub class: PushClass,
-}
-
-/// What goes first where a session cannot be sent everything at once, and what becomes of it then.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PushClass {
-    /// Numbered and kept until it is acknowledged, before all of [`PushClass::Chat`] that have not been sent yet.
-    Control(Spot),
-    /// Numbered and kept until it is acknowledged, in the order in which it came.
-    Chat(Spot),
-    /// Not numbered, after all others, and replaced by the next one of the same key, 1 to [`MERGE_KEY_BYTES_MAX`] bytes, while it has not been sent.
-    Mergeable(String),
-}
-
-/// Where a packet's message stands, so that a session that lags can be told what to pull.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// In which conversation.
-    pub conversation: ConversationId,
-    /// The message's place there.
-    pub seq: u64,
-}
-
 /// Appends a [`FromState`] frame.
 pub fn to_logic(out: &mut Vec<u8>, message: FromState) {
     match message {
-        FromState::Hello { shard, shard_count, boot_epoch } => {
-            let body = wire::Hello { version: VERSION, shard, shard_count, boot_epoch };
+        FromState::Hello { shard, shard_count, boot_epoch, taken } => {
+            let Taken { epoch: taken_epoch, number: taken } = taken;
+            let body = wire::Hello { version: VERSION, shard, shard_count, boot_epoch, taken_epoch, taken };
             frame(out, HELLO, |out| body.encode_raw(out));
         }
         FromState::Attach { call, uid, device } => {
@@ -175,6 +156,9 @@ pub fn to_logic(out: &mut Vec<u8>, message: FromState) {
             let body = wire::Revocation { call, uid: uid.into(), token, issued_before_s };
             frame(out, REVOCATION, |out| body.encode_raw(out));
         }
+        FromState::PushesTaken { number } => {
+            frame(out, PUSHES_TAKEN, |out| wire::PushesTaken { number }.encode_raw(out));
+        }
     }
 }
 
@@ -191,11 +175,11 @@ pub fn request(out: &mut Vec<u8>, call: u64, uid: &str, device: &str, packet: &[
     });
 }
 
-/// Appends a [`FromLogic`] frame. A push has at most [`PUSH_TARGETS_MAX`] targets.
+/// Appends a [`FromLogic`] frame.
 pub fn to_state(out: &mut Vec<u8>, message: FromLogic) {
     match message {
-        FromLogic::Welcome { presence } => {
-            frame(out, WELCOME, |out| wire::Welcome { version: VERSION, presence }.encode_raw(out));
+        FromLogic::Welcome { presence, epoch } => {
+            frame(out, WELCOME, |out| wire::Welcome { version: VERSION, presence, epoch }.encode_raw(out));
         }
         FromLogic::Attached { call, last_client_id } => {
             frame(out, ATTACHED, |out| wire::Attached { call, last_client_id }.encode_raw(out));
@@ -203,27 +187,7 @@ pub fn to_state(out: &mut Vec<u8>, message: FromLogic) {
         FromLogic::Reply { call, packet } => {
             frame(out, REPLY, |out| wire::Reply { call, packet }.encode_raw(out));
         }
-        FromLogic::Push(Push { targets, packet, class }) => {
-            let targets = targets.into_iter().map(|(uid, except)| wire::Target {
-                uid: uid.into(),
-                except_device: except.map(Into::into).unwrap_or_default(),
-            });
-            let mut body = wire::Push { targets: targets.collect(), packet, ..wire::Push::default() };
-            match class {
-                PushClass::Control(Spot { conversation, seq }) => {
-                    body.set_class(wire::PushClass::Control);
-                    (body.conversation, body.seq) = (conversation.into(), seq);
-                }
-                PushClass::Chat(Spot { conversation, seq }) => {
-                    (body.conversation, body.seq) = (conversation.into(), seq);
-                }
-                PushClass::Mergeable(key) => {
-                    body.set_class(wire::PushClass::Mergeable);
-                    body.merge_key = key;
-                }
-            }
-            frame(out, PUSH, |out| body.encode_raw(out));
-        }
+        FromLogic::Push(message) => push(out, &message),
         FromLogic::Order(order) => frame(out, ORDER, |out| wire::Order::from(order).encode_raw(out)),
         FromLogic::PresenceTaken => {
             frame(out, PRESENCE_TAKEN, |out| wire::PresenceTaken {}.encode_raw(out));
@@ -240,13 +204,14 @@ impl FromState {
         Ok(match kind {
             HELLO => {
                 let bad = LinkError::Body("hello");
-                let wire::Hello { version, shard, shard_count, boot_epoch } =
+                let wire::Hello { version, shard, shard_count, boot_epoch, taken_epoch, taken } =
                     wire::Hello::decode(body).map_err(|_| bad)?;
                 check_version(version)?;
                 if !(1..=SHARDS_MAX).contains(&shard_count) || shard >= shard_count {
                     return Err(bad);
                 }
-                Self::Hello { shard, shard_count, boot_epoch }
+                let taken = Taken { epoch: taken_epoch, number: taken };
+                Self::Hello { shard, shard_count, boot_epoch, taken }
             }
             ATTACH => {
                 let bad = |_| LinkError::Body("attach");
@@ -268,6 +233,10 @@ impl FromState {
             REPORT => Self::Report(order::decode_report(body).ok_or(LinkError::Body("report"))?),
             PRESENCE => Self::Presence(presence::decode_presence(body).ok_or(LinkError::Body("presence"))?),
             REVOCATION => decode_revocation(body).ok_or(LinkError::Body("revocation"))?,
+            PUSHES_TAKEN => {
+                let taken = wire::PushesTaken::decode(body);
+                Self::PushesTaken { number: taken.map_err(|_| LinkError::Body("pushes_taken"))?.number }
+            }
             other => return Err(LinkError::Kind(other)),
         })
     }
@@ -278,10 +247,10 @@ impl FromLogic {
     pub fn decode(kind: u8, body: &[u8]) -> Result<Self, LinkError> {
         Ok(match kind {
             WELCOME => {
-                let wire::Welcome { version, presence } =
+                let wire::Welcome { version, presence, epoch } =
                     wire::Welcome::decode(body).map_err(|_| LinkError::Body("welcome"))?;
                 check_version(version)?;
-                Self::Welcome { presence }
+                Self::Welcome { presence, epoch }
             }
             ATTACHED => {
                 let wire::Attached { call, last_client_id } =
@@ -293,7 +262,7 @@ impl FromLogic {
                     wire::Reply::decode(body).map_err(|_| LinkError::Body("reply"))?;
                 Self::Reply { call, packet }
             }
-            PUSH => Self::Push(decode_push(body).ok_or(LinkError::Body("push"))?),
+            PUSH => Self::Push(push::decode(body).ok_or(LinkError::Body("push"))?),
             ORDER => Self::Order(order::decode_order(body).ok_or(LinkError::Body("order"))?),
             PRESENCE_TAKEN => Self::PresenceTaken,
             REVOCATION_KEPT => {
@@ -303,31 +272,6 @@ impl FromLogic {
             other => return Err(LinkError::Kind(other)),
         })
     }
-}
-
-fn decode_push(body: &[u8]) -> Option<Push> {
-    if !is_at_most(body, 1, PUSH_TARGETS_MAX) {
-        return None;
-    }
-    let wire::Push { targets, packet, conversation, seq, class, merge_key } =
-        wire::Push::decode(body).ok()?;
-    let targets = targets.into_iter().map(|target| {
-        let except = match target.except_device {
-            none if none.is_empty() => None,
-            device => Some(device.try_into().ok()?),
-        };
-        Some((target.uid.try_into().ok()?, except))
-    });
-    let spot = || Some(Spot { conversation: conversation.try_into().ok()?, seq });
-    let class = match wire::PushClass::try_from(class).ok()? {
-        wire::PushClass::Chat => PushClass::Chat(spot()?),
-        wire::PushClass::Control => PushClass::Control(spot()?),
-        wire::PushClass::Mergeable if (1..=MERGE_KEY_BYTES_MAX).contains(&merge_key.len()) => {
-            PushClass::Mergeable(merge_key)
-        }
-        wire::PushClass::Mergeable => return None,
-    };
-    Some(Push { targets: targets.collect::<Option<_>>()?, packet, class })
 }
 
 fn decode_revocation(body: &[u8]) -> Option<FromState> {
@@ -361,7 +305,13 @@ mod tests {
     fn frames_come_back_both_ways() {
         let (uid, device): (Uid, DeviceId) = ("alice".parse().unwrap(), "phone".parse().unwrap());
         for message in [
-            FromState::Hello { shard: 1, shard_count: 2, boot_epoch: 3 },
+            FromState::Hello {
+                shard: 1,
+                shard_count: 2,
+                boot_epoch: 3,
+                taken: Taken { epoch: 4, number: 5 },
+            },
+            FromState::PushesTaken { number: 6 },
             FromState::Attach { call: 1, uid: uid.clone(), device: device.clone() },
             FromState::Request { call: 2, uid: uid.clone(), device: device.clone(), packet: vec![1, 2] },
         ] {
@@ -376,13 +326,16 @@ mod tests {
             targets: vec![(uid.clone(), Some(device)), (uid, None)],
             packet: vec![3],
             class: PushClass::Chat(Spot { conversation: "g.club".parse().unwrap(), seq: 9 }),
+            number: 300,
         };
+        let PushClass::Chat(spot) = push.class.clone() else { panic!("it is a chat's") };
         for message in [
-            FromLogic::Welcome { presence: true },
+            FromLogic::Welcome { presence: true, epoch: 1 },
             FromLogic::Attached { call: 1, last_client_id: 7 },
             FromLogic::Reply { call: 2, packet: vec![] },
             FromLogic::Push(push.clone()),
-            FromLogic::Push(Push { class: PushClass::Mergeable("p.alice".into()), ..push }),
+            FromLogic::Push(Push { class: PushClass::Control(spot), ..push.clone() }),
+            FromLogic::Push(Push { class: PushClass::Mergeable("p.alice".into()), number: 0, ..push }),
             FromLogic::PresenceTaken,
             FromLogic::RevocationKept { call: 4 },
         ] {
@@ -435,9 +388,10 @@ mod tests {
     fn what_breaks_the_schema_is_refused() {
         let alien = wire::Attach { call: 1, uid: String::new(), device: "d".into() }.encode_to_vec();
         assert_eq!(FromState::decode(ATTACH, &alien), Err(LinkError::Body("attach")));
-        let old = wire::Welcome { version: 9, presence: false }.encode_to_vec();
+        let old = wire::Welcome { version: 9, ..wire::Welcome::default() }.encode_to_vec();
         assert_eq!(FromLogic::decode(WELCOME, &old), Err(LinkError::Version(9)));
-        let beyond = wire::Hello { version: 1, shard: 2, shard_count: 2, boot_epoch: 0 }.encode_to_vec();
+        let beyond =
+            wire::Hello { version: 1, shard: 2, shard_count: 2, ..wire::Hello::default() }.encode_to_vec();
         assert_eq!(FromState::decode(HELLO, &beyond), Err(LinkError::Body("hello")));
         assert_eq!(FromLogic::decode(HELLO, &[]), Err(LinkError::Kind(HELLO)));
     }

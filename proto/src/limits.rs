@@ -349,6 +349,8 @@ pub const WRITER_QUEUE_MAX: usize = 16 * 1024;
 pub const STATE_LINKS_MAX: usize = 4 * SHARDS_MAX as usize;
 /// Bytes waiting for one state shard that does not read; then its link is closed. At half of it logic stops reading from the shard.
 pub const STATE_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of pushes that one state shard has not confirmed: two seconds of 50,000 messages each. With more, what would be pushed to it is refused as unavailable.
+pub const PUSHES_UNCONFIRMED_BYTES_MAX: usize = 24 * 1024 * 1024;
 /// What a client waits before it tries again when the store took nothing: long enough for an operator's alarm, short for a person.
 pub const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Members of conversations that the store keeps in memory, in all: at some 200 bytes for a single chat's two, below 32 MiB.
@@ -369,6 +371,10 @@ pub const STORE_FOLD_PACE: usize = 2;
 
 const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
 const _: () = assert!(STATE_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
+const _: () = assert!(
+    PUSHES_UNCONFIRMED_BYTES_MAX + RPC_BODY_BYTES_MAX <= STATE_OUT_BYTES_MAX / 2,
+    "a link that has come back takes all of them, and the shard is still read"
+);
 const _: () =
     assert!(STORE_FOLD_PACE >= 2, "half of the tail has left and is deleted when the other half is full");
 const _: () =

@@ -70,6 +70,8 @@ pub struct Counts {
     pub late_replies: u64,
     /// Pushes from logic.
     pub pushes: u64,
+    /// Pushes from logic that had been taken before.
+    pub pushes_repeated: u64,
     /// Sessions that these were sent to.
     pub pushed: u64,
     /// Pushes that were sent to a session again.

@@ -2,6 +2,7 @@
 //! [`Shard::handle`] or [`Shard::expire`].
 
 mod checkpoint;
+mod confirm;
 mod deliveries;
 mod devices;
 mod endings;
@@ -55,6 +56,7 @@ pub struct Shard {
     reactors: Reactors,
     calls: Calls,
     revocations: Revocations,
+    pushes_taken: confirm::PushesTaken,
     /// Who came and went and is not told to logic yet.
     roll: Roll,
     /// The user whose sessions are traced.
@@ -123,6 +125,7 @@ impl Shard {
             reactors: Reactors::default(),
             calls: Calls::default(),
             revocations: Revocations::default(),
+            pushes_taken: confirm::PushesTaken::default(),
             roll: Roll::default(),
             traced: None,
             logic: Logic::Down,

@@ -75,7 +75,12 @@ fn bare_hello(part: &str) -> Vec<u8> {
         "state" => link::hello(&mut bytes, hello()),
         _ => backend::to_logic(
             &mut bytes,
-            backend::FromState::Hello { shard: 0, shard_count: 2, boot_epoch: 1 },
+            backend::FromState::Hello {
+                shard: 0,
+                shard_count: 2,
+                boot_epoch: 1,
+                taken: backend::Taken::default(),
+            },
         ),
     }
     bytes

@@ -1,5 +1,5 @@
 //! Random weather over the whole cluster: people talk while connections break and come back on another gateway, readers stall, links are cut and stay away, clocks
-//! are set, and gateways, state and logic are killed at any step. Whatever is on its way waits for as long as the dice say.
+//! are set, and gateways, state and logic are killed at any step: state also before the commit of what it has taken in. Whatever is on its way waits for as long as the dice say.
 //!
 //! What must hold after each step: everybody has seen each conversation in its order, without gaps and doubles; each command was answered at most once; there are no
 //! more sessions than devices. (Each machine checks its own, as that a session is on one connection at most.) And at the end: every command was answered, the log
@@ -17,6 +17,8 @@ use client::{Answer, Event};
 use logic::store::{Piece, Store as _};
 use proto::ids::ConversationId;
 use proto::packet::{Body, Codec};
+
+use state::Shard;
 
 use crate::world::{GATES, World};
 
@@ -65,13 +67,16 @@ fn whatever_breaks_each_command_is_executed_once_and_everybody_sees_one_order() 
 fn live_through(seed: u64) -> [u64; 5] {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     // Every third shard keeps so little that it must often tell its clients to pull.
-    let mut world = World::with(if seed.is_multiple_of(3) { 3 } else { proto::limits::IN_FLIGHT_MAX });
+    let in_flight_max = if seed.is_multiple_of(3) { 3 } else { proto::limits::IN_FLIGHT_MAX };
+    // Every other state server has alice in one shard and bob in another.
+    let mut world = World::with(1 + (seed % 2) as u32, in_flight_max);
     for (uid, device, transport) in PEOPLE {
         world.join(uid, device, transport);
     }
     let (mut tickets, mut seen) = (0, Seen::default());
     for _ in 0..STEPS {
         let person = dice.throw(PEOPLE.len() as u64) as usize;
+        let host = dice.throw(world.hosts.len() as u64) as usize;
         match dice.throw(64) {
             0..12 => {
                 tickets += 1;
@@ -81,10 +86,11 @@ fn live_through(seed: u64) -> [u64; 5] {
             12..20 => drop(world.run_client(person)),
             20..26 => drop(world.read_client(person)),
             26..31 => drop(world.read_gateway(dice.throw(GATES as u64) as usize)),
-            31..36 => drop(world.read_shard()),
-            36..40 => drop(world.commit()),
-            40..45 => drop(world.read_logic()),
-            45..49 => drop(world.read_state(dice.throw(GATES as u64) as usize)),
+            31..35 => drop(world.read_shard(host)),
+            35..39 => drop(world.commit()),
+            39..43 => drop(world.read_logic(host)),
+            43..46 => drop(world.commit_journal(host)),
+            46..49 => drop(world.read_state(dice.throw(GATES as u64) as usize)),
             49..54 => drop(world.read_edge(person)),
             54..56 => world.pass(Duration::from_millis(1 + dice.throw(3_000))),
             56..62 => break_something(&mut world, &mut dice, person),
@@ -130,7 +136,7 @@ fn break_something(world: &mut World, dice: &mut Dice, person: usize) {
         11 => world.kill_gateway(gate),
         12 => world.kill_logic(),
         13 => world.kill_state(dice.throw(2) == 0),
-        14 => world.cut_logic(),
+        14 => world.cut_logic(dice.throw(world.hosts.len() as u64) as usize),
         // The machine slept, or somebody sets its clock.
         _ if dice.throw(2) == 0 => world.pass(Duration::from_secs(dice.throw(200))),
         _ => world.set_wall_clock(1_800_000_000_000 + dice.throw(3_600_000)),
@@ -146,8 +152,10 @@ struct Seen {
 
 impl Seen {
     fn look(&mut self, world: &World) {
-        assert!(world.shard.sessions() <= PEOPLE.len(), "there are no ghosts");
-        assert!(world.shard.away() <= world.shard.sessions() && !world.core.dropped);
+        assert!(world.sum(Shard::sessions) <= PEOPLE.len(), "there are no ghosts");
+        for host in &world.hosts {
+            assert!(host.shard.away() <= host.shard.sessions() && !host.core.dropped);
+        }
         for (number, person) in world.people.iter().enumerate() {
             let (count, last, answered) = self.people.entry(number).or_default();
             for event in &person.events[*count..] {
@@ -213,6 +221,6 @@ fn check(world: &mut World, tickets: u64) {
         );
     }
     assert_eq!(answered.len() as u64, tickets, "every command was answered");
-    let shard = &world.shard;
-    assert_eq!((shard.sessions(), shard.away(), shard.in_flight(), shard.calls()), (PEOPLE.len(), 0, 0, 0));
+    assert_eq!((world.sum(Shard::sessions), world.sum(Shard::away)), (PEOPLE.len(), 0));
+    assert_eq!((world.sum(|shard| shard.in_flight() as usize), world.sum(Shard::calls)), (0, 0));
 }

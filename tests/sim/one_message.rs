@@ -37,7 +37,7 @@ fn alice_says_hi_to_bob() {
     become_durable(&mut world);
     come_down(&mut world, alice, bob);
     be_read(&mut world, alice, bob);
-    assert!(world.gates[0].edge.reasons.is_empty() && !world.core.dropped);
+    assert!(world.gates[0].edge.reasons.is_empty() && !world.hosts[0].core.dropped);
 }
 
 /// Steps 1 to 8: from the client to the shard's call of logic.
@@ -60,8 +60,8 @@ fn go_up(world: &mut World, alice: usize) {
 
     // 6 to 8: the shard finds the session, looks at the outside and puts it in order; one Request is on its way, one call is open.
     world.read_gateway(0);
-    assert_eq!(world.shard.calls(), 1);
-    let (kind, body) = only_frame(&world.core.logic);
+    assert_eq!(world.hosts[0].shard.calls(), 1);
+    let (kind, body) = only_frame(&world.hosts[0].core.logic);
     let FromState::Request { uid, device, packet, .. } = FromState::decode(kind, body).unwrap() else {
         panic!("a request")
     };
@@ -75,21 +75,23 @@ fn go_up(world: &mut World, alice: usize) {
 /// Steps 9 to 13: executed, committed, let go.
 fn become_durable(world: &mut World) {
     // 9 to 11: logic takes it into a batch and executes it; nothing is visible.
-    world.read_shard();
-    assert!(world.from_logic.is_empty());
+    world.commit_journal(0);
+    world.read_shard(0);
+    assert!(world.hosts[0].from_logic.is_empty());
 
     // 12 and 13: the store commits, and logic lets go: first the push, then the reply.
     world.commit();
-    let first = rpc::next(&world.from_logic, 0).unwrap().unwrap();
-    let FromLogic::Push(push) = FromLogic::decode(first.kind, &world.from_logic[first.body.clone()]).unwrap()
+    let first = rpc::next(&world.hosts[0].from_logic, 0).unwrap().unwrap();
+    let FromLogic::Push(push) =
+        FromLogic::decode(first.kind, &world.hosts[0].from_logic[first.body.clone()]).unwrap()
     else {
         panic!("a push")
     };
     assert_eq!(push.targets.len(), 2, "bob, and alice's other devices");
     assert!(matches!(&push.class, PushClass::Chat(spot) if spot.seq == 1));
-    let second = rpc::next(&world.from_logic, first.body.end).unwrap().unwrap();
+    let second = rpc::next(&world.hosts[0].from_logic, first.body.end).unwrap().unwrap();
     let FromLogic::Reply { packet, .. } =
-        FromLogic::decode(second.kind, &world.from_logic[second.body]).unwrap()
+        FromLogic::decode(second.kind, &world.hosts[0].from_logic[second.body]).unwrap()
     else {
         panic!("a reply")
     };
@@ -101,10 +103,10 @@ fn become_durable(world: &mut World) {
 /// Steps 14 and 15: numbered, addressed, written.
 fn come_down(world: &mut World, alice: usize, bob: usize) {
     // 14: the shard numbers and addresses; no call is open.
-    world.read_logic();
-    assert_eq!(world.shard.calls(), 0);
-    let first = rpc::next(&world.core.gateways[0], 0).unwrap().unwrap();
-    let body = &world.core.gateways[0][first.body];
+    world.read_logic(0);
+    assert_eq!(world.hosts[0].shard.calls(), 0);
+    let first = rpc::next(&world.hosts[0].core.gateways[0], 0).unwrap().unwrap();
+    let body = &world.hosts[0].core.gateways[0][first.body];
     let Downlink::Downlink { targets, shared } = Downlink::decode(first.kind, body).unwrap() else {
         panic!("a downlink")
     };
@@ -112,7 +114,8 @@ fn come_down(world: &mut World, alice: usize, bob: usize) {
     assert_eq!(targets, [(world.people[bob].index, &[0x08, 1][..])], "push_seq 1, for bob alone");
     assert_eq!(decode_server(Codec::Proto, &[&[0x08, 1], shared].concat()).unwrap().push_seq, 1);
 
-    // 15: the gateway writes: a TCP frame for bob, a text message for alice.
+    // 15: the journal has it, and the gateway writes: a TCP frame for bob, a text message for alice.
+    world.commit_journal(0);
     world.read_state(0);
     let for_bob = &world.gates[0].edge.sent[&world.people[bob].index.unwrap()];
     assert_eq!(for_bob.len(), 4 + u32::from_be_bytes(*for_bob.first_chunk().unwrap()) as usize);

@@ -1,5 +1,5 @@
-//! The simulated cluster: two gateways of one reactor each, one state shard, one logic server with its store in memory, and people. Owns the wires between them: bytes move
-//! only when a test says so ([`World::read_client`] and its kin), or until nothing moves any more ([`World::settle`]).
+//! The simulated cluster: two gateways of one reactor each, a state server of one shard or two with a journal, one logic server with its store in memory, and people. Owns
+//! the wires between them: bytes move, and commits happen, only when a test says so ([`World::read_client`] and its kin), or until nothing moves any more ([`World::settle`]).
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use client::{Command, Event, Machine};
 use gateway::{Bounds, Door, Gateway, Mode, Tls};
 use logic::store::memory::MemoryStore;
 use logic::{Device, LinkId, Logic};
-use proto::backend::{FromLogic, FromState, to_state};
+use proto::backend::{FromLogic, FromState, Push, to_state};
 use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
 use proto::limits::{FRAGMENTS_MAX, PACKET_BYTES_MAX};
@@ -19,6 +19,7 @@ use proto::packet::{Body, ClientBody, ClientPacket, Login, Submit, Target};
 use proto::rpc;
 use proto::time::Now;
 use proto::ws::Limits;
+use state::journal::{Record, Replay};
 use state::token::{Keys, Mint, mint};
 use state::{GatewayLink, Shard};
 
@@ -33,26 +34,35 @@ const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) gates: [Gate; GATES],
-    pub(crate) shard: Shard,
-    pub(crate) core: Core,
+    pub(crate) hosts: Vec<Host>,
     pub(crate) logic: Logic<MemoryStore>,
-    /// Frames from logic that the shard has not read.
-    pub(crate) from_logic: Vec<u8>,
+    /// Within what it numbers its pushes.
+    epoch: u64,
     pub(crate) people: Vec<Person>,
     /// What the shards counted: that are gone, and the one that is there.
     counted: Vec<state::Counts>,
     /// Pushes that a session keeps.
     in_flight_max: u32,
-    logic_link: LinkId,
+    /// The last link to logic.
+    links: u64,
     boots: u64,
+}
+
+/// A state shard, and what is around it.
+pub(crate) struct Host {
+    pub(crate) shard: Shard,
+    pub(crate) core: Core,
+    /// Frames from logic that it has not read.
+    pub(crate) from_logic: Vec<u8>,
+    logic_link: LinkId,
 }
 
 /// A gateway, and what is around it.
 pub(crate) struct Gate {
     pub(crate) machine: Gateway,
     pub(crate) edge: Edge,
-    /// Whether its link to the shard stands.
-    pub(crate) linked: bool,
+    /// The shards to which its link stands.
+    linked: BTreeSet<u32>,
 }
 
 /// What a gateway wants done.
@@ -66,19 +76,28 @@ pub(crate) struct Edge {
     /// … and those whose socket is closed, so that their index is free.
     closed: BTreeSet<u32>,
     resumed: Vec<u32>,
-    /// Frames for the shard that it has not read.
+    /// Frames for each shard that it has not read.
     pub(crate) frames: Vec<Vec<u8>>,
+    /// How many there are, once one has told.
+    shards: u32,
     pub(crate) reasons: Vec<CloseReason>,
 }
 
-/// What the shard wants done.
+/// What a shard wants done.
 #[derive(Default)]
 pub(crate) struct Core {
-    /// Frames for each gateway that it has not read.
+    /// Frames for each gateway that wait for the journal …
     pub(crate) gateways: [Vec<u8>; GATES],
-    /// Frames for logic that it has not read.
+    /// … and for logic.
     pub(crate) logic: Vec<u8>,
+    /// Frames that may go, and were not read.
+    out_gateways: [Vec<u8>; GATES],
+    out_logic: Vec<u8>,
     pub(crate) dropped: bool,
+    /// What the journal tells …
+    committed: Replay,
+    /// … and the records that are not committed.
+    records: Vec<u8>,
 }
 
 /// A device and the one who holds it.
@@ -108,25 +127,30 @@ pub(crate) struct Person {
 impl World {
     /// A cluster whose links are up.
     pub(crate) fn new() -> Self {
-        Self::with(proto::limits::IN_FLIGHT_MAX)
+        Self::with(1, proto::limits::IN_FLIGHT_MAX)
     }
 
-    /// One whose sessions keep so many pushes.
-    pub(crate) fn with(in_flight_max: u32) -> Self {
+    /// One of so many shards, whose sessions keep so many pushes.
+    pub(crate) fn with(shards: u32, in_flight_max: u32) -> Self {
+        let host = |shard| Host {
+            shard: new_shard((shard, shards), 1, in_flight_max),
+            core: Core::default(),
+            from_logic: Vec::new(),
+            logic_link: LinkId(0),
+        };
         let mut world = Self {
             now: Now { mono_ms: 1_000, unix_ms: 1_800_000_000_000 },
             gates: std::array::from_fn(|gate| Gate::new(gate, 1)),
-            shard: new_shard(1, in_flight_max),
-            core: Core::default(),
-            logic: Logic::new(MemoryStore::default()),
-            from_logic: Vec::new(),
+            hosts: (0..shards).map(host).collect(),
+            logic: Logic::new(MemoryStore::default(), 1),
+            epoch: 1,
             people: Vec::new(),
             counted: Vec::new(),
             in_flight_max,
-            logic_link: LinkId(0),
+            links: 0,
             boots: 1,
         };
-        world.connect_logic();
+        (0..world.hosts.len()).for_each(|host| world.connect_logic(host));
         (0..GATES).for_each(|gate| world.connect_gateway(gate));
         world.settle();
         world
@@ -189,27 +213,35 @@ impl World {
         consumed > 0
     }
 
-    /// The shard reads what a gateway has written.
+    /// Each shard reads what a gateway has written.
     pub(crate) fn read_gateway(&mut self, gate: usize) -> bool {
-        if !self.gates[gate].linked {
-            return false;
+        let mut moved = false;
+        for shard in self.gates[gate].linked.clone() {
+            let frames = self.gates[gate].edge.frames.get_mut(shard as usize).map(std::mem::take);
+            let (link, now) = (link_of(gate), self.now);
+            let host = &mut self.hosts[shard as usize];
+            moved |= for_each_frame(&frames.unwrap_or_default(), |kind, body| {
+                host.handle(now, state::Input::FromGateway { link, kind, body });
+            });
+            host.end_turn();
         }
-        let frames = self.gates[gate].edge.frames.first_mut().map(std::mem::take).unwrap_or_default();
-        let link = link_of(gate);
-        for_each_frame(&frames, |kind, body| {
-            self.shard.handle(self.now, state::Input::FromGateway { link, kind, body }, &mut self.core);
-        })
+        moved
     }
 
-    /// Logic reads what the shard has written; nothing of it is visible yet.
-    pub(crate) fn read_shard(&mut self) -> bool {
-        let frames = std::mem::take(&mut self.core.logic);
-        let link = self.logic_link;
+    /// What a shard has recorded is durable, and what it has said may be heard.
+    pub(crate) fn commit_journal(&mut self, host: usize) -> bool {
+        self.hosts[host].core.commit()
+    }
+
+    /// Logic reads what a shard has written; nothing of it is visible yet.
+    pub(crate) fn read_shard(&mut self, host: usize) -> bool {
+        let Host { core, from_logic, logic_link, .. } = &mut self.hosts[host];
+        let (frames, link, epoch) = (std::mem::take(&mut core.out_logic), *logic_link, self.epoch);
         for_each_frame(&frames, |kind, body| {
             let input = match FromState::decode(kind, body).unwrap() {
-                FromState::Hello { shard, shard_count, .. } => {
-                    to_state(&mut self.from_logic, FromLogic::Welcome { presence: true });
-                    logic::Input::LinkUp { link, shard, shard_count }
+                FromState::Hello { shard, shard_count, taken, .. } => {
+                    to_state(from_logic, FromLogic::Welcome { presence: true, epoch });
+                    logic::Input::LinkUp { link, shard, shard_count, taken }
                 }
                 FromState::Attach { call, uid, device } => {
                     logic::Input::Attach { link, call, from: Device { uid, device } }
@@ -221,6 +253,7 @@ impl World {
                     logic::Input::Revocation { link, call, uid, which }
                 }
                 FromState::Presence(presence) => logic::Input::Presence { link, presence },
+                FromState::PushesTaken { number } => logic::Input::PushesTaken { link, number },
                 FromState::Report(_) => return,
             };
             self.logic.handle(self.now, input);
@@ -241,29 +274,39 @@ impl World {
                 logic::Output::PresenceTaken { link } => (link, FromLogic::PresenceTaken),
                 logic::Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
                 logic::Output::Order { link, order } => (link, FromLogic::Order(order)),
-                logic::Output::Push { link, push } => (link, FromLogic::Push(push)),
+                logic::Output::Push { link, push } => (link, FromLogic::Push(Push::clone(&push))),
             };
-            if link == self.logic_link {
-                to_state(&mut self.from_logic, message);
+            if let Some(host) = self.hosts.iter_mut().find(|host| host.logic_link == link) {
+                to_state(&mut host.from_logic, message);
             }
         }
         moved
     }
 
-    /// The shard reads what logic has written.
-    pub(crate) fn read_logic(&mut self) -> bool {
-        let frames = std::mem::take(&mut self.from_logic);
-        for_each_frame(&frames, |kind, body| {
-            self.shard.handle(self.now, state::Input::FromLogic { kind, body }, &mut self.core);
-        })
+    /// A shard reads what logic has written.
+    pub(crate) fn read_logic(&mut self, host: usize) -> bool {
+        let (host, now) = (&mut self.hosts[host], self.now);
+        let frames = std::mem::take(&mut host.from_logic);
+        let moved = for_each_frame(&frames, |kind, body| {
+            host.handle(now, state::Input::FromLogic { kind, body });
+        });
+        host.end_turn();
+        moved
     }
 
-    /// A gateway reads what the shard has written.
+    /// A gateway reads what the shards have written, and dials those that it has not known of.
     pub(crate) fn read_state(&mut self, gate: usize) -> bool {
-        let frames = std::mem::take(&mut self.core.gateways[gate]);
-        for_each_frame(&frames, |kind, body| {
-            self.gates[gate].handle(self.now, gateway::Input::FromState { shard: 0, kind, body });
-        })
+        let mut moved = false;
+        for (shard, host) in (0..).zip(&mut self.hosts) {
+            let frames = std::mem::take(&mut host.core.out_gateways[gate]);
+            moved |= for_each_frame(&frames, |kind, body| {
+                self.gates[gate].handle(self.now, gateway::Input::FromState { shard, kind, body });
+            });
+        }
+        if !self.gates[gate].linked.is_empty() {
+            self.connect_gateway(gate);
+        }
+        moved
     }
 
     /// A client reads what the gateway has sent to it.
@@ -310,7 +353,10 @@ impl World {
             for gate in 0..GATES {
                 moved |= self.read_gateway(gate) | self.read_state(gate);
             }
-            moved |= self.read_shard() | self.commit() | self.read_logic();
+            for host in 0..self.hosts.len() {
+                moved |= self.read_shard(host) | self.commit() | self.read_logic(host);
+                moved |= self.commit_journal(host);
+            }
             for person in 0..self.people.len() {
                 moved |= self.read_edge(person);
             }
@@ -333,12 +379,20 @@ impl World {
         for gate in &mut self.gates {
             gate.machine.expire(self.now, &mut gate.edge);
         }
-        self.shard.expire(self.now, &mut self.core);
+        for host in &mut self.hosts {
+            host.shard.expire(self.now, &mut host.core);
+            host.end_turn();
+        }
     }
 
     /// The sum of something that shards have counted.
     pub(crate) fn count(&self, of: impl Fn(&state::Counts) -> u64) -> u64 {
-        self.counted.iter().chain([self.shard.counts()]).map(of).sum()
+        self.counted.iter().chain(self.hosts.iter().map(|host| host.shard.counts())).map(of).sum()
+    }
+
+    /// The sum of something that is so at the moment in all shards.
+    pub(crate) fn sum(&self, of: impl Fn(&Shard) -> usize) -> usize {
+        self.hosts.iter().map(|host| of(&host.shard)).sum()
     }
 
     // ---- Faults ----
@@ -351,40 +405,49 @@ impl World {
         }
     }
 
-    /// The state server is killed and started again, empty, or with what it has written down.
+    /// The state server is killed and started again, empty, or with what is committed.
     pub(crate) fn kill_state(&mut self, journal: bool) {
         self.boots += 1;
-        let durable: Vec<_> = self.shard.durable().filter(|_| journal).collect();
-        self.counted.push(*self.shard.counts());
-        self.shard = new_shard(self.boots, self.in_flight_max);
-        self.core = Core::default();
-        for durable in durable {
-            assert!(self.shard.restore(self.now, durable, &mut self.core));
+        let count = self.hosts.len() as u32;
+        for (number, host) in (0..).zip(&mut self.hosts) {
+            self.counted.push(*host.shard.counts());
+            let committed = std::mem::take(&mut host.core).committed;
+            host.shard = new_shard((number, count), self.boots, self.in_flight_max);
+            if journal {
+                host.core.committed = committed.clone();
+                host.shard.restore_taken(committed.taken());
+                for durable in committed.into_sessions() {
+                    assert!(host.shard.restore(self.now, durable, &mut host.core));
+                }
+            }
         }
-        self.from_logic.clear();
         for gate in 0..GATES {
-            if std::mem::take(&mut self.gates[gate].linked) {
-                self.gates[gate].handle(self.now, gateway::Input::Disconnected { shard: 0 });
+            let linked = std::mem::take(&mut self.gates[gate].linked);
+            for shard in linked.iter().copied() {
+                self.gates[gate].handle(self.now, gateway::Input::Disconnected { shard });
+            }
+            if !linked.is_empty() {
                 self.connect_gateway(gate);
             }
         }
-        self.connect_logic();
+        for host in 0..self.hosts.len() {
+            let link = self.hosts[host].logic_link;
+            self.logic.handle(self.now, logic::Input::LinkDown { link });
+            self.connect_logic(host);
+        }
     }
 
     /// A gateway is killed and started again; its clients notice at once.
     pub(crate) fn kill_gateway(&mut self, gate: usize) {
         self.boots += 1;
-        let linked = self.gates[gate].linked;
+        let linked = self.gates[gate].linked.clone();
         for person in 0..self.people.len() {
             if self.people[person].gate == gate && self.people[person].index.is_some() {
                 self.drop_connection(person);
                 self.people[person].tell(self.now, client::Input::Disconnected);
             }
         }
-        if linked {
-            self.shard.handle(self.now, state::Input::GatewayDown(link_of(gate)), &mut self.core);
-        }
-        self.core.gateways[gate].clear();
+        linked.into_iter().for_each(|shard| self.hosts[shard as usize].lose_gateway(self.now, gate));
         self.gates[gate] = Gate::new(gate, self.boots);
         self.connect_gateway(gate);
     }
@@ -409,42 +472,48 @@ impl World {
 
     /// Logic is killed in the middle of whatever it does, and started again on what its store kept.
     pub(crate) fn kill_logic(&mut self) {
-        let old = std::mem::replace(&mut self.logic, Logic::new(MemoryStore::default()));
+        self.epoch += 1;
+        let old = std::mem::replace(&mut self.logic, Logic::new(MemoryStore::default(), self.epoch));
         let mut store = old.into_store();
         store.crash();
-        self.logic = Logic::new(store);
-        self.cut_logic();
+        self.logic = Logic::new(store, self.epoch);
+        (0..self.hosts.len()).for_each(|host| self.cut_logic(host));
     }
 
-    /// The link between state and logic breaks and comes back.
-    pub(crate) fn cut_logic(&mut self) {
-        self.core.logic.clear();
-        self.from_logic.clear();
-        self.logic.handle(self.now, logic::Input::LinkDown { link: self.logic_link });
-        self.shard.handle(self.now, state::Input::LogicDown, &mut self.core);
-        self.core.logic.clear();
-        self.connect_logic();
+    /// The link between a shard and logic breaks and comes back.
+    pub(crate) fn cut_logic(&mut self, host: usize) {
+        let Host { logic_link: link, .. } = self.hosts[host];
+        self.logic.handle(self.now, logic::Input::LinkDown { link });
+        self.hosts[host].handle(self.now, state::Input::LogicDown);
+        self.hosts[host].core.logic.clear();
+        self.hosts[host].core.out_logic.clear();
+        self.connect_logic(host);
     }
 
     /// The link between a gateway and state breaks.
     pub(crate) fn cut_state(&mut self, gate: usize) {
-        if std::mem::take(&mut self.gates[gate].linked) {
-            self.gates[gate].handle(self.now, gateway::Input::Disconnected { shard: 0 });
-            self.shard.handle(self.now, state::Input::GatewayDown(link_of(gate)), &mut self.core);
-            self.core.gateways[gate].clear();
+        for shard in std::mem::take(&mut self.gates[gate].linked) {
+            self.gates[gate].handle(self.now, gateway::Input::Disconnected { shard });
+            self.hosts[shard as usize].lose_gateway(self.now, gate);
         }
     }
 
-    fn connect_logic(&mut self) {
-        self.logic_link = LinkId(self.logic_link.0 + 1);
-        self.shard.handle(self.now, state::Input::LogicUp, &mut self.core);
+    fn connect_logic(&mut self, host: usize) {
+        self.links += 1;
+        self.hosts[host].logic_link = LinkId(self.links);
+        self.hosts[host].from_logic.clear();
+        self.hosts[host].handle(self.now, state::Input::LogicUp);
     }
 
     /// The link between a gateway and state is there (again).
     pub(crate) fn connect_gateway(&mut self, gate: usize) {
-        if !std::mem::replace(&mut self.gates[gate].linked, true) {
-            self.shard.handle(self.now, state::Input::GatewayUp(link_of(gate)), &mut self.core);
-            self.gates[gate].handle(self.now, gateway::Input::Connected { shard: 0 });
+        let mut shard = 0;
+        while shard < self.gates[gate].edge.shards.max(1) {
+            if self.gates[gate].linked.insert(shard) {
+                self.hosts[shard as usize].handle(self.now, state::Input::GatewayUp(link_of(gate)));
+                self.gates[gate].handle(self.now, gateway::Input::Connected { shard });
+            }
+            shard += 1;
         }
     }
 
@@ -516,7 +585,11 @@ impl World {
 
 impl Gate {
     fn new(gate: usize, boot_epoch: u64) -> Self {
-        Self { machine: new_gateway(gate as u16 + 1, boot_epoch), edge: Edge::default(), linked: false }
+        Self {
+            machine: new_gateway(gate as u16 + 1, boot_epoch),
+            edge: Edge::default(),
+            linked: BTreeSet::new(),
+        }
     }
 
     fn handle(&mut self, now: Now, input: gateway::Input<'_>) {
@@ -530,6 +603,38 @@ impl Edge {
         self.closed.remove(&index);
         self.finished.remove(&index);
         self.sent.remove(&index);
+    }
+}
+
+impl Host {
+    fn handle(&mut self, now: Now, input: state::Input<'_>) {
+        self.shard.handle(now, input, &mut self.core);
+    }
+
+    fn end_turn(&mut self) {
+        self.shard.end_turn(&mut self.core);
+    }
+
+    fn lose_gateway(&mut self, now: Now, gate: usize) {
+        self.handle(now, state::Input::GatewayDown(link_of(gate)));
+        self.core.gateways[gate].clear();
+        self.core.out_gateways[gate].clear();
+    }
+}
+
+impl Core {
+    fn commit(&mut self) -> bool {
+        let mut records = &std::mem::take(&mut self.records)[..];
+        while !records.is_empty() {
+            self.committed.apply(Record::decode(&mut records).unwrap()).unwrap();
+        }
+        let mut moved = !self.logic.is_empty();
+        self.out_logic.append(&mut self.logic);
+        for (said, out) in self.gateways.iter_mut().zip(&mut self.out_gateways) {
+            moved |= !said.is_empty();
+            out.append(said);
+        }
+        moved
     }
 }
 
@@ -574,11 +679,12 @@ fn new_gateway(gateway: u16, boot_epoch: u64) -> Gateway {
     })
 }
 
-fn new_shard(boot_epoch: u64, in_flight_max: u32) -> Shard {
+fn new_shard((shard, shard_count): (u32, u32), boot_epoch: u64, in_flight_max: u32) -> Shard {
     let spec = state::token::KeySpec::parse("test:HS256:base64:YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcyAuLi4=")
         .unwrap();
     let keys = Keys::new(AUDIENCE, vec![spec.key(b"").unwrap()]);
-    Shard::new(state::Settings { boot_epoch, in_flight_max, ..state::Settings::new(keys) })
+    let settings = state::Settings::new(keys);
+    Shard::new(state::Settings { shard, shard_count, boot_epoch, in_flight_max, ..settings })
 }
 
 fn for_each_frame(bytes: &[u8], mut take: impl FnMut(u8, &[u8])) -> bool {
@@ -627,7 +733,8 @@ impl gateway::Output for Edge {
         &mut self.frames[shard as usize]
     }
     fn shards(&mut self, count: u32, anew: bool) {
-        assert_eq!((count, anew), (1, false), "there is one shard from the first");
+        assert!(!anew, "they are as many as at first");
+        self.shards = count;
     }
     fn ended(&mut self, _: u32, _: Option<ConnId>, reason: CloseReason) {
         self.reasons.push(reason);
@@ -648,5 +755,7 @@ impl state::Output for Core {
         self.dropped = true;
     }
     fn event(&mut self, _: state::Event<'_>) {}
-    fn record(&mut self, _: state::journal::Record<'_>) {}
+    fn record(&mut self, record: Record<'_>) {
+        record.encode(&mut self.records);
+    }
 }

@@ -13,6 +13,7 @@ use benches::table;
 use clap::Parser;
 use logic::store::sqlite::SqliteStore;
 use logic::{Config, Device, Input, LinkId, Logic};
+use proto::backend::Taken;
 use proto::packet::{Body, ClientBody, ClientPacket, Codec, Submit, Target, encode_client};
 use proto::time::Now;
 
@@ -55,18 +56,26 @@ fn cell(text: &str) -> Option<Cell> {
     }
 }
 
+/// First messages in one batch.
+const FIRST_BATCH: usize = 256;
+/// The state server has taken all that was pushed to it.
+const TAKEN: Input = Input::PushesTaken { link: LinkId(1), number: u64::MAX };
+
 fn run(name: &str, cell: &Cell, messages: usize, path: &Path) -> io::Result<()> {
     let store = SqliteStore::open(path, (&Config::default()).into()).map_err(io::Error::other)?;
-    let mut logic = Logic::new(store);
+    let mut logic = Logic::new(store, 1);
     let now = Now { mono_ms: 0, unix_ms: 1_800_000_000_000 };
-    logic.handle(now, Input::LinkUp { link: LinkId(1), shard: 0, shard_count: 1 });
+    logic.handle(now, Input::LinkUp { link: LinkId(1), shard: 0, shard_count: 1, taken: Taken::default() });
     let mut talk = Talk { pairs: vec![0; cell.pairs], random: 0x9E37_79B9_7F4A_7C15, bytes: cell.bytes };
     let mut outputs = Vec::new();
     // Everybody's first message makes a conversation and a device, once and for all.
     for first in 0..cell.pairs {
         logic.handle(now, talk.say(first));
+        if first % FIRST_BATCH == FIRST_BATCH - 1 || first == cell.pairs - 1 {
+            logic.commit(&mut outputs).map_err(io::Error::other)?;
+            logic.handle(now, TAKEN);
+        }
     }
-    logic.commit(&mut outputs).map_err(io::Error::other)?;
     let batches: Vec<Vec<Input>> =
         (0..messages / cell.batch).map(|_| (0..cell.batch).map(|_| talk.next()).collect()).collect();
     let (began, cpu) = (Instant::now(), cpu_nanos()?);
@@ -76,6 +85,7 @@ fn run(name: &str, cell: &Cell, messages: usize, path: &Path) -> io::Result<()> 
         outputs.clear();
         batch.into_iter().for_each(|input| logic.handle(now, input));
         logic.commit(&mut outputs).map_err(io::Error::other)?;
+        logic.handle(now, TAKEN);
         logic.tidy().map_err(io::Error::other)?;
         longest = longest.max(began.elapsed().as_secs_f64());
     }

@@ -55,8 +55,12 @@ reactor::counters! {
         counter pushes = "holdfast_logic_pushes";
         /// Users that the push frames were for.
         counter push_targets = "holdfast_logic_push_targets";
-        /// Users that were not told because their shard had no link.
+        /// Users that were not told because their shard has never been heard of.
         counter push_targets_dropped = "holdfast_logic_push_targets_dropped";
+        /// Bytes of pushes that state shards have not confirmed.
+        gauge unconfirmed_bytes = "holdfast_logic_unconfirmed_bytes";
+        /// Commands that were put off because too much was not confirmed.
+        counter put_off = "holdfast_logic_commands_put_off";
         /// Users that shards have told of, coming, going or being there.
         counter presence = "holdfast_logic_presence_heard";
         /// Revocations that were kept.
@@ -111,6 +115,8 @@ impl WriterCounters {
             pushes,
             push_targets,
             push_targets_dropped,
+            unconfirmed_bytes,
+            put_off,
             presence,
             revocations,
             rolled_back,
@@ -124,6 +130,8 @@ impl WriterCounters {
         self.pushes.set(*pushes);
         self.push_targets.set(*push_targets);
         self.push_targets_dropped.set(*push_targets_dropped);
+        self.unconfirmed_bytes.set(*unconfirmed_bytes);
+        self.put_off.set(*put_off);
         self.presence.set(*presence);
         self.revocations.set(*revocations);
         self.rolled_back.set(*rolled_back);

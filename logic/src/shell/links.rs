@@ -9,7 +9,6 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use mio::Token;
 use proto::auth::Role;
-use proto::backend::to_state;
 use proto::limits::{NEWCOMERS_MAX, STATE_LINKS_MAX, STATE_OUT_BYTES_MAX, WRITER_QUEUE_MAX};
 use proto::time::Now;
 use reactor::clock::Clock;
@@ -21,7 +20,7 @@ use reactor::wake::{Mailbox, mailbox};
 use settings::LinkAddress;
 
 use super::counters::LinkCounters;
-use super::peer::{Peer, frame};
+use super::peer::{Peer, link_of, write};
 use crate::{Input, LinkId, Output};
 
 /// Sources reported in one turn.
@@ -65,6 +64,8 @@ enum End {
 pub(super) struct Links {
     poller: Poller,
     clock: Clock,
+    /// Within what the machine numbers its pushes.
+    epoch: u64,
     /// Given up when stopping.
     newcomers: Option<Newcomers>,
     address: LinkAddress,
@@ -86,7 +87,7 @@ impl Links {
     /// Binds `address`; inputs go to `writer`.
     pub(super) fn new(
         (address, keyring): (&LinkAddress, Keyring),
-        clock: Clock,
+        (clock, epoch): (Clock, u64),
         writer: Sender<Vec<Input>>,
         counters: Arc<LinkCounters>,
     ) -> io::Result<(Self, Mailbox<Told>)> {
@@ -101,6 +102,7 @@ impl Links {
         let links = Self {
             poller,
             clock,
+            epoch,
             address: newcomers.address()?,
             newcomers: Some(newcomers),
             told,
@@ -170,7 +172,7 @@ impl Links {
             return self.counters.turned_away.add(1);
         }
         let (id, token) = (LinkId(self.next_id), Token(self.next_id as usize));
-        match Peer::new(id, known, self.poller.registry(), token) {
+        match Peer::new((id, self.epoch), known, self.poller.registry(), token) {
             Ok(link) => {
                 self.peers.insert(id, link);
                 self.next_id += 1;
@@ -188,9 +190,9 @@ impl Links {
             match told {
                 Told::Done { outputs, taken } => {
                     self.waiting -= taken;
-                    for (id, message) in outputs.into_iter().map(frame) {
-                        match self.peers.get_mut(&id) {
-                            Some(peer) => to_state(&mut peer.out, message),
+                    for output in outputs {
+                        match self.peers.get_mut(&link_of(&output)) {
+                            Some(peer) => write(&mut peer.out, output),
                             None => self.counters.stale.add(1),
                         }
                     }

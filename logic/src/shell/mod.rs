@@ -48,14 +48,15 @@ pub struct Running {
 pub fn start(config: &Config) -> io::Result<Running> {
     let store = SqliteStore::open(&config.store, config.into()).map_err(io::Error::other)?;
     let clock = Clock::start();
+    let epoch = clock.now().unix_ms.max(1);
     let (link_counters, writer_counters) = <(Arc<LinkCounters>, Arc<WriterCounters>)>::default();
     let (requests, inbox) = unbounded();
     let keyring = Keyring::new(secrets(config)?);
     let (links, mailbox) =
-        Links::new((&config.listen, keyring.clone()), clock, requests, Arc::clone(&link_counters))?;
+        Links::new((&config.listen, keyring.clone()), (clock, epoch), requests, Arc::clone(&link_counters))?;
     let listen = links.address().clone();
     let writer = Writer {
-        logic: Logic::new(store),
+        logic: Logic::new(store, epoch),
         clock,
         inbox,
         links: mailbox.clone(),

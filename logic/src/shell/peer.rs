@@ -5,7 +5,7 @@ use std::fmt;
 
 use mio::{Registry, Token};
 use proto::auth::Claim;
-use proto::backend::{FromLogic, FromState, LinkError, to_state};
+use proto::backend::{self, FromLogic, FromState, LinkError, to_state};
 use proto::rpc::FrameError;
 use reactor::link::Link;
 use reactor::newcomers::Known;
@@ -19,6 +19,8 @@ pub(super) struct Peer {
     pub(super) link: Link,
     /// Who it is, by its proof if it had to give one.
     claim: Claim,
+    /// Within what this server numbers its pushes.
+    epoch: u64,
     /// Frames that have not left, and bytes before them that have.
     pub(super) out: Vec<u8>,
     /// Bytes that had not left when it was last flushed.
@@ -55,11 +57,16 @@ impl fmt::Display for Breach {
 }
 
 impl Peer {
-    pub(super) fn new(id: LinkId, known: Known, registry: &Registry, token: Token) -> std::io::Result<Self> {
+    pub(super) fn new(
+        (id, epoch): (LinkId, u64),
+        known: Known,
+        registry: &Registry,
+        token: Token,
+    ) -> std::io::Result<Self> {
         let Known { stream, claim, unread, .. } = known;
         let mut link = Link::new(stream, registry, token)?;
         link.unread(&unread);
-        Ok(Self { id, link, claim, out: Vec::new(), queued: 0, greeted: false, hung_up: false })
+        Ok(Self { id, link, claim, epoch, out: Vec::new(), queued: 0, greeted: false, hung_up: false })
     }
 
     /// The inputs in all whole frames that have come.
@@ -67,14 +74,14 @@ impl Peer {
         while let Some((kind, body)) = self.link.next_frame().map_err(Breach::Frame)? {
             let link = self.id;
             inputs.push(match (self.greeted, FromState::decode(kind, body).map_err(Breach::Body)?) {
-                (false, FromState::Hello { shard, shard_count, boot_epoch }) => {
+                (false, FromState::Hello { shard, shard_count, boot_epoch, taken }) => {
                     if self.claim != (Claim::State { shard, shard_count, boot_epoch }) {
                         return Err(Breach::Impostor);
                     }
                     tracing::info!(link = link.0, shard, shard_count, boot_epoch, "a state shard has come");
                     self.greeted = true;
-                    to_state(&mut self.out, FromLogic::Welcome { presence: true });
-                    Input::LinkUp { link, shard, shard_count }
+                    to_state(&mut self.out, FromLogic::Welcome { presence: true, epoch: self.epoch });
+                    Input::LinkUp { link, shard, shard_count, taken }
                 }
                 (false, _) => return Err(Breach::HelloFirst),
                 (true, FromState::Hello { .. }) => return Err(Breach::HelloAgain),
@@ -90,22 +97,34 @@ impl Peer {
                 // Nobody waits for what came of a revocation.
                 (true, FromState::Report(_)) => continue,
                 (true, FromState::Presence(presence)) => Input::Presence { link, presence },
+                (true, FromState::PushesTaken { number }) => Input::PushesTaken { link, number },
             });
         }
         Ok(())
     }
 }
 
-/// The link that an output is for, and its frame.
-pub(super) fn frame(output: Output) -> (LinkId, FromLogic) {
+/// The link that an output is for.
+pub(super) fn link_of(output: &Output) -> LinkId {
     match output {
-        Output::Attached { link, call, last_client_id } => {
-            (link, FromLogic::Attached { call, last_client_id })
-        }
-        Output::Reply { link, call, packet } => (link, FromLogic::Reply { call, packet }),
-        Output::PresenceTaken { link } => (link, FromLogic::PresenceTaken),
-        Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
-        Output::Order { link, order } => (link, FromLogic::Order(order)),
-        Output::Push { link, push } => (link, FromLogic::Push(push)),
+        Output::Attached { link, .. }
+        | Output::Reply { link, .. }
+        | Output::PresenceTaken { link }
+        | Output::Kept { link, .. }
+        | Output::Order { link, .. }
+        | Output::Push { link, .. } => *link,
     }
+}
+
+/// Appends an output's frame.
+pub(super) fn write(out: &mut Vec<u8>, output: Output) {
+    let message = match output {
+        Output::Attached { call, last_client_id, .. } => FromLogic::Attached { call, last_client_id },
+        Output::Reply { call, packet, .. } => FromLogic::Reply { call, packet },
+        Output::PresenceTaken { .. } => FromLogic::PresenceTaken,
+        Output::Kept { call, .. } => FromLogic::RevocationKept { call },
+        Output::Order { order, .. } => FromLogic::Order(order),
+        Output::Push { push, .. } => return backend::push(out, &push),
+    };
+    to_state(out, message);
 }

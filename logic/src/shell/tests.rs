@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use proto::backend::{FromLogic, FromState, to_logic};
+use proto::backend::{FromLogic, FromState, Taken, to_logic};
 use proto::ids::ConversationId;
 use proto::packet::{
     Body, ClientBody, ClientPacket, Codec, Pull, RefusedCode, ServerBody, ServerPacket, Submit, Target,
@@ -48,8 +48,8 @@ impl Shard {
     /// The only shard, greeted.
     fn connect(running: &Running) -> Self {
         let mut shard = Self::dial(running);
-        shard.send([FromState::Hello { shard: 0, shard_count: 1, boot_epoch: 1 }]);
-        assert_eq!(shard.receive(), Some(FromLogic::Welcome { presence: true }));
+        shard.send([FromState::Hello { shard: 0, shard_count: 1, boot_epoch: 1, taken: Taken::default() }]);
+        assert!(matches!(shard.receive(), Some(FromLogic::Welcome { presence: true, epoch: 1.. })));
         shard
     }
 
@@ -177,7 +177,7 @@ fn who_breaks_the_protocol_is_cut_off_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let running = server(folder.path());
     let mut good = Shard::connect(&running);
-    let hello = || FromState::Hello { shard: 0, shard_count: 1, boot_epoch: 1 };
+    let hello = || FromState::Hello { shard: 0, shard_count: 1, boot_epoch: 1, taken: Taken::default() };
     let mut early = Shard::dial(&running);
     early.send([request(1, text(1))]);
     assert_eq!(early.receive(), None);
@@ -243,7 +243,7 @@ fn the_writer_goes_on_after_a_full_disk_and_is_not_ready_during_it() {
     let (links, told) = reactor::wake::mailbox(poller.registry(), mio::Token(0), 8).unwrap();
     let (requests, inbox) = unbounded();
     let counters = Arc::new(WriterCounters::default());
-    let logic = Logic::new(store);
+    let logic = Logic::new(store, 1);
     let writer = Writer { logic, clock, inbox, links, commit_requests: 1, counters: Arc::clone(&counters) };
     let input = |call| Input::Request { link: LinkId(1), call, from: device(), packet: text(1) };
     requests.send(vec![input(1), input(2)]).unwrap();

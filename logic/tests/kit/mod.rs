@@ -5,7 +5,7 @@
 use logic::store::memory::MemoryStore;
 use logic::store::{Store, StoreError};
 use logic::{Device, Input, LinkId, Logic, Output};
-use proto::backend::Push;
+use proto::backend::{Push, Taken};
 use proto::ids::{ConversationId, Uid};
 use proto::packet::{
     Body, ClientBody, ClientPacket, Codec, CreateGroup, Message, Pull, Pulled, Refused, RefusedCode,
@@ -53,6 +53,9 @@ pub(crate) fn single(one: &str, other: &str) -> ConversationId {
     ConversationId::single(&one.parse().unwrap(), &other.parse().unwrap())
 }
 
+/// Within what it numbers its pushes.
+pub(crate) const EPOCH: u64 = 9;
+
 /// A machine and the time it is told.
 pub(crate) struct Rig<S: Store = MemoryStore> {
     pub(crate) logic: Logic<S>,
@@ -68,9 +71,12 @@ impl Rig {
 
 impl<S: Store> Rig<S> {
     pub(crate) fn on(store: S) -> Self {
-        let mut logic = Logic::new(store);
+        let mut logic = Logic::new(store, EPOCH);
         for shard in 0..2 {
-            logic.handle(at(0), Input::LinkUp { link: link(shard), shard, shard_count: 2 });
+            logic.handle(
+                at(0),
+                Input::LinkUp { link: link(shard), shard, shard_count: 2, taken: Taken::default() },
+            );
         }
         Self { logic, now: at(1_000), calls: 0 }
     }
@@ -140,7 +146,7 @@ pub(crate) fn reply(out: &[Output], wanted: u64) -> Option<ServerPacket> {
 
 pub(crate) fn pushes(out: Vec<Output>) -> Vec<(LinkId, Push)> {
     let push = |output| match output {
-        Output::Push { link, push } => Some((link, push)),
+        Output::Push { link, push } => Some((link, Push::clone(&push))),
         _ => None,
     };
     out.into_iter().filter_map(push).collect()

@@ -126,7 +126,7 @@ pub fn state_claim(bytes: &[u8]) -> Result<Option<Claim>, NoClaim> {
         return Err(NoClaim::Secret);
     }
     match FromState::decode(found.kind, &bytes[found.body]).map_err(NoClaim::Body)? {
-        FromState::Hello { shard, shard_count, boot_epoch } => {
+        FromState::Hello { shard, shard_count, boot_epoch, .. } => {
             Ok(Some(Claim::State { shard, shard_count, boot_epoch }))
         }
         _ => Err(NoClaim::Other),

@@ -13,6 +13,11 @@ pub struct Hello {
     /// Grows with every start of the state server.
     #[prost(uint64, tag = "4")]
     pub boot_epoch: u64,
+    /// The highest number of a push that this shard has taken for good, of the logic server of this epoch; 0 if of none.
+    #[prost(uint64, tag = "5")]
+    pub taken_epoch: u64,
+    #[prost(uint64, tag = "6")]
+    pub taken: u64,
 }
 /// First frame from logic, in answer to Hello.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -22,6 +27,9 @@ pub struct Welcome {
     /// The shard shall tell who comes and goes: with Presence frames.
     #[prost(bool, tag = "2")]
     pub presence: bool,
+    /// Within what pushes are numbered: another value with every start of logic, and not 0. Absent: they are not.
+    #[prost(uint64, tag = "3")]
+    pub epoch: u64,
 }
 /// A device logs in: what has logic already executed for it?
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -83,6 +91,15 @@ pub struct Push {
     /// With MERGEABLE: what this packet is the newest state of, 1 to 128 bytes. One that waits for the same session under the same key is replaced.
     #[prost(string, tag = "6")]
     pub merge_key: ::prost::alloc::string::String,
+    /// Grows with each push to a shard, within the epoch of Welcome. A shard takes a number once, whatever comes again. 0: it is to be taken, and never sent again.
+    #[prost(uint64, tag = "7")]
+    pub number: u64,
+}
+/// From a shard: all pushes up to this number are taken for good, and need not be sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushesTaken {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Target {

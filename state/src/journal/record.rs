@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use proto::backend::Taken;
 use proto::close::CloseReason;
 use proto::device::DeviceClass;
 use proto::ids::ConnId;
@@ -84,6 +85,8 @@ pub enum Record<'a> {
         /// Up to where.
         push_seq: u64,
     },
+    /// How far the pushes of a logic server are taken: those that are in the records before this one, and those that nobody was there for.
+    Taken(Taken),
     /// From here on every session is written down whole, those that end before it is their turn excepted.
     CheckpointBegun,
     /// They are; what was written before the beginning is not needed any more.
@@ -122,10 +125,11 @@ const TOLD: u8 = 8;
 const ACKNOWLEDGED: u8 = 9;
 const CHECKPOINT_BEGUN: u8 = 10;
 const CHECKPOINT_DONE: u8 = 11;
+const TAKEN: u8 = 12;
 
 impl Record<'_> {
     /// Whether what the shard says must wait until this record is durable. The loss of one for which it need not does no harm: an acknowledgement comes again, a lost
-    /// connection is found out by reconciling, an old secret is good for one resume more.
+    /// connection is found out by reconciling, an old secret is good for one resume more, and a push that is taken twice has changed nothing the first time.
     pub fn holds_back(&self) -> bool {
         match self {
             Self::Session(_)
@@ -137,6 +141,7 @@ impl Record<'_> {
             Self::Confirmed { .. }
             | Self::Left { .. }
             | Self::Acknowledged { .. }
+            | Self::Taken(_)
             | Self::CheckpointBegun
             | Self::CheckpointDone => false,
         }
@@ -153,7 +158,7 @@ impl Record<'_> {
             | Self::Answered { session, .. }
             | Self::Told { session, .. }
             | Self::Acknowledged { session, .. } => Some(*session),
-            Self::Pushed { .. } | Self::CheckpointBegun | Self::CheckpointDone => None,
+            Self::Pushed { .. } | Self::Taken(_) | Self::CheckpointBegun | Self::CheckpointDone => None,
         }
     }
 
@@ -199,6 +204,10 @@ impl Record<'_> {
             Self::Acknowledged { session, push_seq } => {
                 numbered(out, ACKNOWLEDGED, *session);
                 number(out, *push_seq);
+            }
+            Self::Taken(Taken { epoch, number: taken }) => {
+                numbered(out, TAKEN, *epoch);
+                number(out, *taken);
             }
             Self::CheckpointBegun => out.push(CHECKPOINT_BEGUN),
             Self::CheckpointDone => out.push(CHECKPOINT_DONE),
@@ -310,6 +319,7 @@ impl<'a> Reader<'a> {
             PUSHED => self.pushed()?,
             TOLD => Record::Told { session: self.number()?, packet: self.bytes()?.into() },
             ACKNOWLEDGED => Record::Acknowledged { session: self.number()?, push_seq: self.number()? },
+            TAKEN => Record::Taken(Taken { epoch: self.number()?, number: self.number()? }),
             CHECKPOINT_BEGUN => Record::CheckpointBegun,
             CHECKPOINT_DONE => Record::CheckpointDone,
             _ => return Err(Malformed),

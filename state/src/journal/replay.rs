@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use proto::backend::Taken;
 
 use super::Record;
 use crate::durable::{Durable, Reach};
@@ -14,6 +15,7 @@ use crate::inflight::note_missed;
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
     sessions: HashMap<u64, Durable, FixedState>,
+    taken: Taken,
     begun: bool,
     done: bool,
 }
@@ -69,6 +71,7 @@ impl Replay {
                 self.change(session, |durable| durable.missed = None);
             }
             Record::Acknowledged { session, push_seq } => return self.acknowledge(session, push_seq),
+            Record::Taken(taken) => self.taken = taken,
             Record::CheckpointBegun => self.begun = true,
             Record::CheckpointDone => self.done |= self.begun,
         }
@@ -78,6 +81,11 @@ impl Replay {
     /// Whether a whole checkpoint was seen: then it does not matter what came before the first record.
     pub fn is_complete(&self) -> bool {
         self.done
+    }
+
+    /// How far logic's pushes are taken.
+    pub fn taken(&self) -> Taken {
+        self.taken
     }
 
     /// How many sessions there are.

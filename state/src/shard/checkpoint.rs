@@ -11,6 +11,7 @@ impl Shard {
         if self.checkpoint.is_none() {
             self.checkpoint = Some(0);
             out.record(Record::CheckpointBegun);
+            out.record(Record::Taken(self.pushes_taken.recorded));
         }
     }
 

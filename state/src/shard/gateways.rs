@@ -9,7 +9,6 @@ use proto::time::Now;
 
 use super::speech::Line;
 use super::{Shard, tick};
-use crate::journal::Record;
 use crate::reactors::Held;
 use crate::{Event, Fault, GatewayLink, Output};
 
@@ -105,10 +104,6 @@ impl Shard {
             Some(Held::Session(place)) => {
                 let Some(session) = self.sessions.get_mut(place) else { return Ok(()) };
                 session.alive = tick(now);
-                if session.secrets.ahead > 0 {
-                    session.secrets.confirm();
-                    out.record(Record::Confirmed { session: session.number });
-                }
                 match session.codec {
                     Codec::Proto => self.session_packet(now, place, packet, out),
                     Codec::Json => self.json_packet(now, place, packet, out),

@@ -17,7 +17,8 @@ impl Shard {
         self.logic = Logic::Greeted;
         let Self { settings, .. } = self;
         let (shard, shard_count, boot_epoch) = (settings.shard, settings.shard_count, settings.boot_epoch);
-        to_logic(out.logic(), FromState::Hello { shard, shard_count, boot_epoch });
+        let taken = self.pushes_taken.introduce();
+        to_logic(out.logic(), FromState::Hello { shard, shard_count, boot_epoch, taken });
     }
 
     pub(super) fn logic_down(&mut self, out: &mut dyn Output) {
@@ -33,8 +34,9 @@ impl Shard {
             // The rest of what came over a link that was dropped.
             (Logic::Down, _) => Ok(()),
             (_, Err(error)) => Err(Fault::Frame(error)),
-            (Logic::Greeted, Ok(FromLogic::Welcome { presence })) => {
+            (Logic::Greeted, Ok(FromLogic::Welcome { presence, epoch })) => {
                 self.logic = Logic::Ready;
+                self.pushes_taken.begin(epoch);
                 self.begin_presence(presence);
                 self.calls.send_again(out.logic());
                 out.event(Event::LogicLinked { again: self.calls.len() });
@@ -46,7 +48,11 @@ impl Shard {
             }
             (Logic::Ready, Ok(FromLogic::Reply { call, packet })) => self.reply(call, &packet, out),
             (Logic::Ready, Ok(FromLogic::Push(push))) => {
-                self.push(now, push, out);
+                if self.pushes_taken.take(push.number) {
+                    self.push(now, push, out);
+                } else {
+                    self.counts.pushes_repeated += 1;
+                }
                 Ok(())
             }
             (Logic::Ready, Ok(FromLogic::Order(order))) => {

@@ -1,6 +1,7 @@
 //! How a shard is taken out of the memory of one process and put into another's. Owns that a session that is put back is what it was: found by its names, on its
 //! connection if the gateway's process is the same, with a lease for gateways that have not come back yet.
 
+use proto::backend::Taken;
 use proto::close::CloseReason;
 use proto::ids::Slot;
 use proto::time::Now;
@@ -41,6 +42,11 @@ impl Shard {
             kept,
             missed,
         })
+    }
+
+    /// How far logic's pushes were taken by the shard whose sessions are put back.
+    pub fn restore_taken(&mut self, taken: Taken) {
+        self.pushes_taken.restore(taken);
     }
 
     /// Writes a session down whole.

@@ -60,6 +60,32 @@ impl Shard {
         Ok(())
     }
 
+    /// A client that was asked for its session more than once shows it more than once: it is taken up again, on the same connection. `false` if this is not that session, or
+    /// the client could not take it up.
+    pub(super) fn resume_again(
+        &mut self,
+        now: Now,
+        place: u32,
+        resume: &Resume,
+        out: &mut dyn Output,
+    ) -> bool {
+        let Ok((found, shown)) = self.find_session(resume) else { return false };
+        let Some(line) = self.sessions.get(found).filter(|_| found == place).map(Session::line) else {
+            return false;
+        };
+        self.detach(now, place, CloseReason::Resumed, out);
+        self.take_up(now, line, None, (place, shown, resume.last_push_seq), out);
+        true
+    }
+
+    /// The client has spoken where it was told the newest secret.
+    pub(super) fn confirm_secret(&mut self, place: u32, out: &mut dyn Output) {
+        if let Some(session) = self.sessions.get_mut(place).filter(|session| session.secrets.ahead > 0) {
+            session.secrets.confirm();
+            out.record(Record::Confirmed { session: session.number });
+        }
+    }
+
     /// The session that is meant, and which of its secrets the client has shown.
     fn find_session(&self, resume: &Resume) -> Result<(u32, u32), NoResume> {
         let (uid, device) = (resume.uid.as_str(), resume.device.as_str());

@@ -11,6 +11,7 @@ mod orders_end_sessions;
 mod peers_are_not_trusted;
 mod presence_is_told;
 mod pushes_are_kept_until_they_are_acknowledged;
+mod pushes_are_taken_once;
 mod pushes_reach_every_device;
 mod sessions_are_resumed;
 mod sessions_outlive_their_process;
@@ -19,7 +20,7 @@ mod simulation;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use proto::backend::{self, FromLogic, FromState, PushClass, Spot};
+use proto::backend::{self, FromLogic, FromState, PushClass, Spot, Taken};
 use proto::close::CloseReason;
 use proto::device::DeviceClass;
 use proto::ids::{ConnId, ConnParts, Slot};
@@ -38,6 +39,8 @@ use crate::token::{KeySpec, Keys, Mint, mint};
 use crate::{Event, GatewayLink};
 
 const SECRET: &[u8] = &[7; 32];
+/// Within what logic numbers its pushes.
+const EPOCH: u64 = 5;
 const HOME: GatewayLink = GatewayLink(0);
 const WEBSOCKET: Form = Form { codec: Codec::Proto, tcp: false };
 const JSON: Form = Form { codec: Codec::Json, tcp: false };
@@ -114,6 +117,8 @@ struct Stage {
     shard: Shard,
     wires: Wires,
     now: Now,
+    /// What the shard has told logic last when they met.
+    taken: Taken,
 }
 
 fn keys() -> Keys {
@@ -212,11 +217,12 @@ impl Stage {
         settings.boot_epoch = 0xAB;
         change(&mut settings);
         let now = Now { mono_ms: 1_000_000, unix_ms: 1_700_000_000_000 };
-        Self { shard: Shard::new(settings), wires: Wires::default(), now }
+        Self { shard: Shard::new(settings), wires: Wires::default(), now, taken: Taken::default() }
     }
 
     fn handle(&mut self, input: Input<'_>) {
         self.shard.handle(self.now, input, &mut self.wires);
+        self.shard.end_turn(&mut self.wires);
         self.check_journal();
     }
 
@@ -224,6 +230,7 @@ impl Stage {
         self.now.mono_ms += time.as_millis() as u64;
         self.now.unix_ms += time.as_millis() as u64;
         self.shard.expire(self.now, &mut self.wires);
+        self.shard.end_turn(&mut self.wires);
         self.check_journal();
     }
 
@@ -232,6 +239,7 @@ impl Stage {
         let settings = Settings { boot_epoch, in_flight_max, ..Settings::new(keys()) };
         (self.shard, self.wires) = (Shard::new(settings), Wires::default());
         let sessions: Vec<_> = replay.sessions().cloned().collect();
+        self.shard.restore_taken(replay.taken());
         self.wires.replay = replay;
         for durable in sessions {
             assert!(self.shard.restore(self.now, durable, &mut self.wires));
@@ -272,9 +280,10 @@ impl Stage {
     /// Logic connects and is asked what it has left unanswered.
     fn link_logic(&mut self) -> Vec<FromState> {
         self.handle(Input::LogicUp);
-        assert!(matches!(self.asked()[..], [FromState::Hello { .. }]));
+        let [FromState::Hello { taken, .. }] = self.asked()[..] else { panic!("it introduces itself") };
+        self.taken = taken;
         assert!(!self.shard.is_logic_ready());
-        self.logic_says(FromLogic::Welcome { presence: false });
+        self.logic_says(FromLogic::Welcome { presence: false, epoch: EPOCH });
         assert!(self.shard.is_logic_ready());
         self.asked()
     }
@@ -409,6 +418,11 @@ impl Stage {
 
     /// Pushes message `seq` as one of this class.
     fn push_as(&mut self, targets: &[(&str, Option<&str>)], seq: u64, class: PushClass) {
+        self.push_numbered(targets, seq, class, 0);
+    }
+
+    /// … under this number.
+    fn push_numbered(&mut self, targets: &[(&str, Option<&str>)], seq: u64, class: PushClass, number: u64) {
         let packet = ServerPacket { push_seq: 0, client_id: 0, body: ServerBody::Push(message(seq)) };
         let mut bytes = Vec::new();
         encode_server(Codec::Proto, packet, &mut bytes);
@@ -419,6 +433,7 @@ impl Stage {
             targets: targets.iter().map(target).collect(),
             packet: bytes,
             class,
+            number,
         }));
     }
 

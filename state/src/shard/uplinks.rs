@@ -7,7 +7,8 @@ use proto::backend::request;
 use proto::close::CloseReason;
 use proto::limits::{PULLS_IN_FLIGHT_MAX, UPLINK_BYTES_MAX};
 use proto::packet::{
-    ClientKind, Codec, PacketError, Peek, Refused, RefusedCode, decode_client, peek_client, to_proto,
+    ClientBody, ClientKind, Codec, PacketError, Peek, Refused, RefusedCode, decode_client, peek_client,
+    to_proto,
 };
 use proto::time::Now;
 
@@ -32,7 +33,12 @@ impl Shard {
 
     /// A packet in protobuf form.
     pub(super) fn session_packet(&mut self, now: Now, place: u32, packet: &[u8], out: &mut dyn Output) {
-        let peek = match peek_client(packet) {
+        let peek = peek_client(packet);
+        // Who asks for the session once more may not have heard the newest secret.
+        if !matches!(&peek, Ok(peek) if peek.kind == ClientKind::Resume) {
+            self.confirm_secret(place, out);
+        }
+        let peek = match peek {
             Ok(peek) => peek,
             Err(error) => return self.bad(place, &error, out),
         };
@@ -50,8 +56,14 @@ impl Shard {
             ClientKind::Logout => self.close_session(now, place, CloseReason::Logout, out),
             ClientKind::Login => self.log_in_anew(now, place, packet, out),
             ClientKind::Resume => {
-                let refused = Refused::new(RefusedCode::Invalid, "resume", "this connection has a session");
-                self.refuse_in(place, 0, refused, out);
+                let resumes = decode_client(Codec::Proto, packet).is_ok_and(|packet| match packet.body {
+                    ClientBody::Resume(resume) => self.resume_again(now, place, &resume, out),
+                    _ => false,
+                });
+                if !resumes {
+                    let text = "this connection has a session";
+                    self.refuse_in(place, 0, Refused::new(RefusedCode::Invalid, "resume", text), out);
+                }
             }
         }
     }

@@ -124,6 +124,8 @@ reactor::counters! {
         counter late_replies = "holdfast_state_replies_late";
         /// Pushes from logic.
         counter pushes = "holdfast_state_pushes";
+        /// Pushes from logic that came again and had been taken.
+        counter pushes_repeated = "holdfast_state_pushes_repeated";
         /// Sessions that these were sent to.
         counter pushed = "holdfast_state_pushes_sent";
         /// Pushes that were sent to a session again.
@@ -225,6 +227,7 @@ impl Counters {
             (&self.replies, counts.replies),
             (&self.late_replies, counts.late_replies),
             (&self.pushes, counts.pushes),
+            (&self.pushes_repeated, counts.pushes_repeated),
             (&self.pushed, counts.pushed),
             (&self.resent, counts.resent),
             (&self.missed, counts.missed),

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use proto::backend::{self, FromLogic};
@@ -135,7 +136,7 @@ fn welcomed(logic: &TcpListener) -> [Wire; 2] {
         let backend::FromState::Hello { shard, shard_count: 2, .. } = link.asked() else {
             panic!("no hello")
         };
-        link.send(|out| backend::to_state(out, FromLogic::Welcome { presence: false }));
+        link.send(|out| backend::to_state(out, FromLogic::Welcome { presence: false, epoch: 1 }));
         (shard, link)
     });
     links.sort_by_key(|(shard, _)| *shard);
@@ -189,7 +190,10 @@ fn a_login_and_a_message_cross_real_sockets() {
     logic.send(|out| backend::to_state(out, FromLogic::Reply { call, packet }));
     assert_eq!(gateway.packet(), answer);
 
-    assert!(ask_admin(&running, "/readyz").starts_with("HTTP/1.1 200"));
+    // The other shard may not have read its welcome yet.
+    while !ask_admin(&running, "/readyz").starts_with("HTTP/1.1 200") {
+        thread::yield_now();
+    }
     let metrics = ask_admin(&running, "/metrics");
     assert!(
         metrics.contains("holdfast_state_sessions 1") && metrics.contains("holdfast_state_commands_total 1")

@@ -115,6 +115,7 @@ impl Worker {
         if let Some((engine, replay)) = journal {
             worker.io.records = Some(0);
             let now = clock.now();
+            worker.machine.restore_taken(replay.taken());
             for durable in replay.into_sessions() {
                 worker.machine.restore(now, durable, &mut worker.io);
             }
@@ -177,6 +178,7 @@ impl Worker {
 
     /// Hands this turn's records to the journal; what was said may go, or waits for them.
     fn end_turn(&mut self, now: Now) {
+        self.machine.end_turn(&mut self.io);
         let Some(recorder) = &mut self.recorder else { return self.io.pass_on() };
         recorder.end_turn(now, &mut self.machine, &mut self.io, &self.counters);
         self.io.held_bytes = recorder.held_bytes();

@@ -47,6 +47,7 @@ fn one_of_each() -> Vec<Record<'static>> {
         },
         Record::Told { session: 7, packet: vec![4].into() },
         Record::Acknowledged { session: 8, push_seq: 2 },
+        Record::Taken(Taken { epoch: 9, number: 10 }),
         Record::CheckpointBegun,
         Record::CheckpointDone,
     ]

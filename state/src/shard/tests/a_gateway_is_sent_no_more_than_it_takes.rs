@@ -31,6 +31,7 @@ fn push_long(stage: &mut Stage, users: std::ops::Range<u32>, seq: u64) {
         targets: users.map(|user| (uid(user).parse().unwrap(), None)).collect(),
         packet,
         class: PushClass::Chat(Spot { conversation: "g.club".parse().unwrap(), seq }),
+        number: 0,
     }));
 }
 

@@ -66,7 +66,7 @@ fn a_mergeable_push_that_is_no_packet_is_counted_and_disturbs_nobody() {
     stage.log_in(conn("alice", 1), JSON, ("alice", "phone"), 0);
     let targets = vec![("alice".parse().unwrap(), None)];
     let class = PushClass::Mergeable("x".into());
-    stage.logic_says(FromLogic::Push(backend::Push { targets, packet: vec![0xFF], class }));
+    stage.logic_says(FromLogic::Push(backend::Push { targets, packet: vec![0xFF], class, number: 0 }));
     assert_eq!((stage.heard(HOME), stage.shard.counts().bad_packets), (vec![], 1));
     stage.push(&[("alice", None)], 1);
     assert_eq!(messages(stage.heard(HOME)), [(1, 1)]);

@@ -113,12 +113,15 @@ fn logic_that_breaks_the_protocol_is_dropped_and_what_it_owes_is_kept() {
     stage.log_in(alice, WEBSOCKET, ("alice", "phone"), 0);
     stage.uplink(alice, &submit(1));
     let [(1, call)] = stage.requests()[..] else { panic!("one request") };
-    let mistakes = [FromLogic::Welcome { presence: false }, FromLogic::Attached { call, last_client_id: 0 }];
+    let mistakes = [
+        FromLogic::Welcome { presence: false, epoch: EPOCH },
+        FromLogic::Attached { call, last_client_id: 0 },
+    ];
     for mistake in mistakes {
         stage.logic_says(mistake);
         assert!(std::mem::take(&mut stage.wires.logic_dropped));
         assert_eq!((stage.shard.is_logic_ready(), stage.shard.calls()), (false, 1));
-        stage.logic_says(FromLogic::Welcome { presence: false });
+        stage.logic_says(FromLogic::Welcome { presence: false, epoch: EPOCH });
         assert!(!stage.shard.is_logic_ready(), "the rest of the conversation is not listened to");
         assert_eq!(stage.link_logic().len(), 1);
     }

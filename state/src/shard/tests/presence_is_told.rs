@@ -9,7 +9,7 @@ impl Stage {
     fn link_curious_logic(&mut self) -> Option<Presence> {
         self.handle(Input::LogicUp);
         self.asked();
-        self.logic_says(FromLogic::Welcome { presence: true });
+        self.logic_says(FromLogic::Welcome { presence: true, epoch: EPOCH });
         self.presence()
     }
 

@@ -63,6 +63,7 @@ fn a_push_that_is_no_packet_reaches_nobody_in_json_and_is_counted() {
         targets: vec![("alice".parse().unwrap(), None)],
         packet: vec![0xFF],
         class: PushClass::Chat(Spot { conversation: "g.club".parse().unwrap(), seq: 1 }),
+        number: 0,
     }));
     assert_eq!((stage.heard(HOME), stage.shard.counts().bad_packets), (vec![], 1));
     assert_eq!(stage.shard.in_flight(), 0, "nothing waits for an ack that cannot come");

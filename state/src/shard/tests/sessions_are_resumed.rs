@@ -312,10 +312,31 @@ fn a_logout_ends_the_session_at_once() {
 }
 
 #[test]
-fn a_resume_within_a_session_is_refused() {
+fn who_was_asked_twice_may_resume_twice_on_one_connection() {
     let (mut stage, alice, ok) = online();
-    let packet = packet(Codec::Proto, 0, ClientBody::Resume(resume(&ok, ok.secret.unwrap(), 0)));
-    stage.uplink(alice, &packet);
-    assert_eq!(stage.refused().1.field, "resume");
-    assert_eq!(stage.shard.sessions(), 1);
+    hang_up(&mut stage, alice);
+    let again = conn("alice", 2);
+    try_resume(&mut stage, again, WEBSOCKET, resume(&ok, ok.secret.unwrap(), 0));
+    stage.push(&[("alice", None)], 1);
+    stage.heard(HOME);
+    stage.uplink(again, &packet(Codec::Proto, 0, ClientBody::Resume(resume(&ok, ok.secret.unwrap(), 0))));
+    let (verdict, secret, rest) = verdict(&stage.heard(HOME), again);
+    assert_eq!((verdict, rest), (Verdict::Complete, vec![pushed(again, 1, 1)]));
+    assert_eq!((stage.shard.sessions(), stage.shard.away()), (1, 0));
+    // The secret of the second answer is the one that counts.
+    stage.uplink(again, &ack(1));
+    let third = conn("alice", 3);
+    let heard = try_resume(&mut stage, third, WEBSOCKET, resume(&ok, secret.unwrap(), 1));
+    assert!(heard.contains(&Said::Close(again, CloseReason::Resumed)));
+}
+
+#[test]
+fn a_resume_of_another_session_within_a_session_is_refused() {
+    let (mut stage, alice, ok) = online();
+    let other = LoginOk { session: "0-0-0".into(), ..ok.clone() };
+    for wrong in [resume(&ok, Secret([9; 16]), 0), resume(&other, ok.secret.unwrap(), 0)] {
+        stage.uplink(alice, &packet(Codec::Proto, 0, ClientBody::Resume(wrong)));
+        assert_eq!(stage.refused().1.field, "resume");
+    }
+    assert_eq!((stage.shard.sessions(), stage.shard.away()), (1, 0));
 }

@@ -1,6 +1,6 @@
 //! Clients, a gateway and a logic server of a few lines each, around a shard, under faults that a seed chooses. What must hold: a command is executed once and
 //! in order, every command is answered in the end, pushes are numbered without a gap, nobody hears what is meant for another, and within a session whatever was pushed is
-//! heard or told to be pulled, over however many connections and deaths of the shard. It may die at any commit: of what it has recorded a beginning survives, and of what it has said
+//! heard, once, or told to be pulled, over however many connections and deaths of the shard. It may die at any commit: of what it has recorded a beginning survives, and of what it has said
 //! no more was heard than the records that survived allow.
 //!
 //! A failure prints its seed; `HOLDFAST_SEED=n` runs that one alone.
@@ -44,6 +44,8 @@ struct Client {
     since: u64,
     /// What it has heard since, or was told to pull.
     heard: BTreeSet<u64>,
+    /// Under which push_seq it has heard each message.
+    numbers: BTreeMap<u64, u64>,
     told_everything: bool,
     blocked: bool,
 }
@@ -53,9 +55,13 @@ impl Client {
         (self.online, self.conn, self.blocked, self.resuming) = (false, None, false, false);
     }
 
-    fn hear(&mut self, body: ServerBody) {
+    fn hear(&mut self, push_seq: u64, body: ServerBody) {
         match body {
-            ServerBody::Push(message) => drop(self.heard.insert(message.seq)),
+            ServerBody::Push(message) => {
+                let before = self.numbers.insert(message.seq, push_seq);
+                assert!(before.is_none_or(|before| before == push_seq), "{} was pushed twice", message.seq);
+                self.heard.insert(message.seq);
+            }
             ServerBody::Resync(resync) => {
                 self.told_everything |= resync.everything;
                 self.heard.extend(resync.missed.iter().flat_map(|missed| missed.from_seq..=missed.to_seq));
@@ -87,6 +93,8 @@ struct Logic {
     inbox: VecDeque<FromState>,
     executed: BTreeMap<(String, String), u64>,
     seq: u64,
+    /// What the shard has not confirmed: it is pushed again when the link is back.
+    unconfirmed: BTreeSet<u64>,
     /// What was pushed, and to which device of Alice's not.
     pushed: BTreeMap<u64, String>,
 }
@@ -110,7 +118,6 @@ struct CommitPoint {
     replay: Replay,
     to_gateway: usize,
     to_logic: usize,
-    pushed: u64,
 }
 
 impl World {
@@ -274,7 +281,6 @@ impl World {
             replay: replay.clone(),
             to_gateway: gateways.get(&HOME.0).map_or(0, Vec::len),
             to_logic: logic.len(),
-            pushed: self.logic.seq,
         }
     }
 
@@ -300,8 +306,6 @@ impl World {
             said.truncate(heard.to_gateway);
         }
         self.stage.wires.logic.truncate(heard.to_logic);
-        // What came over the links and is not in the journal has never come.
-        self.logic.pushed.split_off(&(points[survived].pushed + 1));
         let gateway_up = std::mem::take(&mut self.gateway_up);
         let asked = self.stage.asked();
         self.logic.inbox.extend(asked);
@@ -317,14 +321,24 @@ impl World {
             self.toggle_gateway();
         }
         if self.logic.up {
-            self.logic.inbox = self.stage.link_logic().into();
+            self.link_logic();
         }
+    }
+
+    /// The link to logic comes back, and it pushes again what the shard has not taken.
+    fn link_logic(&mut self) {
+        self.logic.inbox = self.stage.link_logic().into();
+        let Taken { epoch, number } = self.stage.taken;
+        if epoch == EPOCH {
+            self.logic.unconfirmed.retain(|seq| *seq > number);
+        }
+        self.logic.unconfirmed.clone().into_iter().for_each(|seq| self.send_push(seq));
     }
 
     fn toggle_logic(&mut self) {
         self.logic.up = !self.logic.up;
         if self.logic.up {
-            self.logic.inbox = self.stage.link_logic().into();
+            self.link_logic();
         } else {
             self.stage.handle(Input::LogicDown);
             // Some of what was asked is done, and its answer is lost.
@@ -362,17 +376,25 @@ impl World {
                 };
                 self.stage.reply(call, answer);
             }
+            FromState::PushesTaken { number } => self.logic.unconfirmed.retain(|seq| *seq > number),
             other => panic!("nobody has asked for {other:?}"),
         }
     }
 
     fn push(&mut self) {
+        self.logic.seq += 1;
+        let but = format!("device{}", self.random.below(2));
+        self.logic.pushed.insert(self.logic.seq, but);
+        self.logic.unconfirmed.insert(self.logic.seq);
         if self.logic.up {
-            self.logic.seq += 1;
-            let but = format!("device{}", self.random.below(2));
-            self.logic.pushed.insert(self.logic.seq, but.clone());
-            self.stage.push(&[("alice", Some(&but)), ("bob", None)], self.logic.seq);
+            self.send_push(self.logic.seq);
         }
+    }
+
+    fn send_push(&mut self, seq: u64) {
+        let but = self.logic.pushed[&seq].clone();
+        let class = PushClass::Chat(Spot { conversation: "g.club".parse().unwrap(), seq });
+        self.stage.push_numbered(&[("alice", Some(&but)), ("bob", None)], seq, class, seq);
     }
 
     /// Lets everything that was said arrive.
@@ -415,6 +437,7 @@ impl World {
                 client.session = Some((ok.session, ok.secret.expect("a secret")));
                 (client.since, client.told_everything) = (self.logic.seq, false);
                 client.heard.clear();
+                client.numbers.clear();
             }
             ServerBody::ResumeOk(ok) if ok.verdict == Verdict::Reset => {
                 (client.session, client.resuming) = (None, false);
@@ -450,7 +473,7 @@ impl World {
                         client.push_seq
                     );
                     client.push_seq = client.push_seq.max(packet.push_seq);
-                    client.hear(packet.body);
+                    client.hear(packet.push_seq, packet.body);
                 }
             }
             ServerBody::Refused(refused) => {

@@ -1,0 +1,109 @@
+//! A push that is durable reaches its shard, whichever of the two dies or loses the link: it is sent again until the shard confirms it, in order, and under the same number. While a shard
+//! confirms too little, nothing is taken that it would have to be told.
+
+mod kit;
+
+use kit::{EPOCH, Rig, at, code, device, encode, link, message_of, pushes, submit_ok, text_to};
+use logic::store::StoreError;
+use logic::{Input, LinkId};
+use proto::backend::{Push, Taken};
+use proto::limits::{BODY_BYTES_MAX, PUSHES_UNCONFIRMED_BYTES_MAX};
+use proto::packet::RefusedCode;
+
+const NEWER: LinkId = LinkId(7);
+
+/// alice is shard 0's and bob shard 1's: what is said to him goes to both.
+fn say(rig: &mut Rig, client_id: u64) -> Vec<(LinkId, Push)> {
+    let body = text_to("bob", &client_id.to_string());
+    let (answer, pushed) = rig.ask_raw(&device("alice", "phone"), encode(client_id, body));
+    submit_ok(answer);
+    pushed
+}
+
+fn link_up(rig: &mut Rig, link: LinkId, taken: Taken) {
+    rig.logic.handle(rig.now, Input::LinkUp { link, shard: 1, shard_count: 2, taken });
+}
+
+fn sent(rig: &mut Rig) -> Vec<(LinkId, u64, u64)> {
+    let (out, result) = rig.commit();
+    assert!(result.is_ok());
+    numbers(pushes(out))
+}
+
+/// Over which link, the number, and the message's seq.
+fn numbers(pushed: Vec<(LinkId, Push)>) -> Vec<(LinkId, u64, u64)> {
+    pushed.into_iter().map(|(link, push)| (link, push.number, message_of(&push).seq)).collect()
+}
+
+#[test]
+fn what_was_not_taken_comes_again_over_the_next_link_and_before_all_else() {
+    let mut rig = Rig::new();
+    assert_eq!(numbers(say(&mut rig, 1)), [(link(0), 1, 1), (link(1), 2, 1)]);
+    say(&mut rig, 2);
+    say(&mut rig, 3);
+    rig.logic.handle(rig.now, Input::PushesTaken { link: link(1), number: 2 });
+    rig.logic.handle(rig.now, Input::LinkDown { link: link(1) });
+    assert_eq!(numbers(say(&mut rig, 4)), [(link(0), 7, 4)]);
+    link_up(&mut rig, NEWER, Taken { epoch: EPOCH, number: 4 });
+    let expected = [(link(0), 9, 5), (NEWER, 6, 3), (NEWER, 8, 4), (NEWER, 10, 5)];
+    let mut pushed = numbers(say(&mut rig, 5));
+    pushed.sort_unstable_by_key(|(link, ..)| std::cmp::Reverse(*link));
+    assert_eq!(pushed, expected);
+    assert_eq!(sent(&mut rig), [], "over one link they are sent once");
+    link_up(&mut rig, LinkId(8), Taken { epoch: EPOCH, number: 10 });
+    assert_eq!(sent(&mut rig), [], "whatever was taken is gone");
+}
+
+#[test]
+fn a_shard_that_has_taken_pushes_of_another_logic_server_is_sent_all() {
+    let mut rig = Rig::new();
+    say(&mut rig, 1);
+    link_up(&mut rig, NEWER, Taken { epoch: EPOCH + 1, number: 100 });
+    assert_eq!(sent(&mut rig), [(NEWER, 2, 1)]);
+    // What a link that is not up any more has to say is of no interest.
+    rig.logic.handle(rig.now, Input::PushesTaken { link: link(1), number: 2 });
+    link_up(&mut rig, LinkId(8), Taken::default());
+    assert_eq!(sent(&mut rig), [(LinkId(8), 2, 1)]);
+}
+
+#[test]
+fn a_failed_batch_pushes_nothing_but_what_was_durable_before() {
+    let mut rig = Rig::new();
+    say(&mut rig, 1);
+    link_up(&mut rig, NEWER, Taken::default());
+    rig.send(&device("alice", "phone"), encode(2, text_to("bob", "2")));
+    rig.logic.store_mut().fail_after(0, StoreError::Transient("full".into()));
+    let (out, result) = rig.commit();
+    assert!(result.is_err());
+    assert_eq!(numbers(pushes(out)), [(NEWER, 2, 1)]);
+    assert_eq!(numbers(say(&mut rig, 2)), [(link(0), 3, 2), (NEWER, 4, 2)]);
+}
+
+#[test]
+fn while_too_much_is_not_taken_commands_are_put_off_and_then_executed() {
+    let (mut rig, phone) = (Rig::new(), device("alice", "phone"));
+    rig.now = at(5);
+    let large = "x".repeat(BODY_BYTES_MAX);
+    let mut client_id = 0;
+    let refused = loop {
+        client_id += 1;
+        let (answer, _) = rig.ask_raw(&phone, encode(client_id, text_to("bob", &large)));
+        rig.logic.handle(rig.now, Input::PushesTaken { link: link(0), number: u64::MAX });
+        if let proto::packet::ServerBody::Refused(_) = answer.body {
+            break answer;
+        }
+    };
+    assert_eq!(code(refused), RefusedCode::Unavailable);
+    let waiting = rig.logic.tally().unconfirmed_bytes as usize;
+    assert!(
+        (PUSHES_UNCONFIRMED_BYTES_MAX..PUSHES_UNCONFIRMED_BYTES_MAX + 2 * BODY_BYTES_MAX).contains(&waiting)
+    );
+    assert_eq!(rig.last_client_id(&phone), client_id - 1, "nothing was done");
+    let again = encode(client_id - 1, text_to("bob", &large));
+    assert_eq!(code(rig.ask_raw(&phone, again).0), RefusedCode::Unavailable, "what it would push again, too");
+    assert_eq!(rig.logic.tally().put_off, 2);
+    submit_ok(rig.ask(&device("alice", "desk"), 1, text_to("alice", "a note")));
+
+    rig.logic.handle(rig.now, Input::PushesTaken { link: link(1), number: u64::MAX });
+    submit_ok(rig.ask(&phone, client_id, text_to("bob", &large)));
+}
