@@ -7,7 +7,8 @@ const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 70.0;
 const BOTTOM: f64 = 40.0;
 const TOP: f64 = 12.0;
-const RIGHT: f64 = 12.0;
+/// Room for half of the last tick's label.
+const RIGHT: f64 = 30.0;
 /// Points of a curve that are drawn, at most: there are no more pixels.
 const POINTS_MAX: usize = 1600;
 
@@ -111,7 +112,8 @@ impl Frame {
             x = (x.0.min(*at), x.1.max(*at));
             y = (y.0.min(*value), y.1.max(*value));
         }
-        if !(x.0.is_finite() && y.1.is_finite()) {
+        // A single moment is no curve.
+        if !(x.0 < x.1 && y.1.is_finite()) {
             return None;
         }
         let (y_min, y_max) = if logarithmic {
@@ -119,8 +121,7 @@ impl Frame {
         } else {
             (0.0, if y.1 > 0.0 { y.1 * 1.05 } else { 1.0 })
         };
-        let x_max = if x.1 > x.0 { x.1 } else { x.0 + 1.0 };
-        Some(Self { x_min: x.0, x_max, y_min, y_max: y_max.max(y_min * 10.0), logarithmic })
+        Some(Self { x_min: x.0, x_max: x.1, y_min, y_max: y_max.max(y_min * 10.0), logarithmic })
     }
 
     fn x(&self, x: f64) -> f64 {
@@ -193,6 +194,8 @@ mod tests {
             logarithmic: true,
             curves: vec![("<b>".into(), vec![])],
         };
+        assert_eq!(chart.draw(), "");
+        chart.curves[0].1 = vec![(0.0, 5.0)];
         assert_eq!(chart.draw(), "");
         chart.curves[0].1 = vec![(0.0, 0.0), (1.0, 5.0)];
         let drawn = chart.draw();
