@@ -60,6 +60,8 @@ fn make(path: &Path) -> io::Result<()> {
 pub(crate) struct Signer {
     kid: String,
     secret: Vec<u8>,
+    /// For whom tokens are by default.
+    audience: String,
 }
 
 impl Signer {
@@ -73,7 +75,8 @@ impl Signer {
         let (algorithm, source) = (TokenAlgorithm::Hs256, KeySource::File(file.into()));
         let key = KeySpec { kid: kid.into(), algorithm, source };
         key.key(&text).map_err(|error| wrong(&format_args!("the key {error}")))?;
-        Ok(Self { kid: key.kid.clone(), secret: key.secret(&text).unwrap_or_default() })
+        let audience = ::state::Config::default().token_audience;
+        Ok(Self { kid: key.kid.clone(), secret: key.secret(&text).unwrap_or_default(), audience })
     }
 
     /// A token that is good from now on, on this device or on any.
@@ -89,7 +92,7 @@ impl Signer {
         class: Option<DeviceClass>,
         ttl: Duration,
     ) -> String {
-        let audience = &::state::Config::default().token_audience;
+        let audience = &self.audience;
         mint(Mint { kid: &self.kid, audience, uid, device, class, id: None, ttl }, &self.secret, now())
     }
 }
