@@ -295,6 +295,8 @@ pub const REDIS_START_PATIENCE: Duration = Duration::from_secs(20);
 pub const REDIS_RECONNECT_BASE: Duration = Duration::from_millis(50);
 /// … up to this.
 pub const REDIS_RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// Bytes that one commit sends, give or take a push: its packet goes to every slot that it is for, so the records of a commit may become five hundred times as many.
+pub const REDIS_COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Times that a request follows the servers of a cluster from one to the next: more than once or twice means that they do not agree.
 pub const REDIS_REDIRECTS_MAX: usize = 8;
 /// Entries of a slot's log that are read at a time, some hundred bytes each …

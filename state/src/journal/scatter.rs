@@ -13,6 +13,8 @@ pub(crate) struct Parts {
     of_place: Vec<Vec<u8>>,
     /// Places that have something, each once.
     touched: Vec<usize>,
+    /// Bytes of all.
+    bytes: usize,
 }
 
 /// Capacity that the buffer of one place keeps.
@@ -21,12 +23,14 @@ const PLACE_BYTES: usize = 4096;
 impl Parts {
     /// For a shard with so many slots, one of `shard_count`.
     pub(crate) fn new(slots: usize, shard_count: u32) -> Self {
-        Self { shard_count, of_place: vec![Vec::new(); slots + 1], touched: Vec::new() }
+        Self { shard_count, of_place: vec![Vec::new(); slots + 1], touched: Vec::new(), bytes: 0 }
     }
 
-    /// Adds records, one behind the other. Marks of a checkpoint are passed over: they are about no session, and whoever keeps the records is told of them otherwise.
-    pub(crate) fn add(&mut self, mut records: &[u8]) -> Result<(), Malformed> {
-        while !records.is_empty() {
+    /// Adds records, one behind the other, until all places together have `bound` bytes: how many bytes of `records` were taken. A push has its packet in every place that
+    /// it is for, so these may be far fewer. Marks of a checkpoint are passed over: they are about no session, and whoever keeps the records is told of them otherwise.
+    pub(crate) fn add(&mut self, all: &[u8], bound: usize) -> Result<usize, Malformed> {
+        let mut records = all;
+        while !records.is_empty() && self.bytes < bound {
             let from = records;
             let record = Record::decode(&mut records)?;
             match record {
@@ -47,17 +51,21 @@ impl Parts {
                             kept: kept.into(),
                             missed: missed.into(),
                         };
-                        part.encode(self.touch(place)?);
+                        let into = self.touch(place)?;
+                        let before = into.len();
+                        part.encode(into);
+                        self.bytes += self.of_place[place].len() - before;
                     }
                 }
                 record => {
                     let place = record.session().map_or(self.of_shard(), |session| self.place_of(session));
                     let bytes = &from[..from.len() - records.len()];
                     self.touch(place)?.extend_from_slice(bytes);
+                    self.bytes += bytes.len();
                 }
             }
         }
-        Ok(())
+        Ok(all.len() - records.len())
     }
 
     /// The place of what belongs to no session.
@@ -77,6 +85,7 @@ impl Parts {
 
     /// Leaves nothing.
     pub(crate) fn clear(&mut self) {
+        self.bytes = 0;
         for place in self.touched.drain(..) {
             self.of_place[place].clear();
             self.of_place[place].shrink_to(PLACE_BYTES);
@@ -109,7 +118,7 @@ mod tests {
         let mut bytes = Vec::new();
         records.iter().for_each(|record| record.encode(&mut bytes));
         let mut parts = Parts::new(512, 2);
-        parts.add(&bytes).unwrap();
+        assert_eq!(parts.add(&bytes, usize::MAX), Ok(bytes.len()));
         parts
     }
 
@@ -153,10 +162,31 @@ mod tests {
     }
 
     #[test]
+    fn a_push_to_many_slots_counts_as_often() {
+        let kept = (0..100).map(|slot| Kept { session: number(1, 2 * slot + 1), behind: 0 }).collect();
+        let push = Record::Pushed {
+            conversation: "g.club".into(),
+            seq: 1,
+            packet: vec![7; 1000].into(),
+            kept,
+            missed: vec![].into(),
+        };
+        let mut bytes = Vec::new();
+        (0..3).for_each(|_| push.encode(&mut bytes));
+        let (mut parts, mut taken, mut rounds) = (Parts::new(512, 2), 0, Vec::new());
+        while taken < bytes.len() {
+            parts.clear();
+            taken += parts.add(&bytes[taken..], 150_000).unwrap();
+            rounds.push(taken);
+        }
+        assert_eq!(rounds, [2 * bytes.len() / 3, bytes.len()]);
+    }
+
+    #[test]
     fn a_slot_that_is_not_the_shards_is_no_place() {
         let mut bytes = Vec::new();
         Record::Ended { session: number(1, 1023) }.encode(&mut bytes);
-        assert_eq!(Parts::new(2, 2).add(&bytes), Err(Malformed));
-        assert_eq!(Parts::new(512, 2).add(&bytes[..3]), Err(Malformed));
+        assert_eq!(Parts::new(2, 2).add(&bytes, 1), Err(Malformed));
+        assert_eq!(Parts::new(512, 2).add(&bytes[..3], 1), Err(Malformed));
     }
 }

@@ -48,8 +48,10 @@ pub(super) struct Recorder {
 /// When a checkpoint is due: as soon as the log has grown by twice what the last one took, so that at most a third of what is written is for checkpoints.
 #[derive(Debug)]
 struct Pace {
-    /// Bytes since the last one began.
-    written: u64,
+    /// Bytes by which the log had grown when the last one began.
+    begun_at: u64,
+    /// Bytes that were there at the start, until the first one.
+    found: u64,
     /// Bytes that the last one took.
     took: u64,
     began_ms: u64,
@@ -72,7 +74,7 @@ impl Recorder {
             needs: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
-            pace: Pace { written: bytes, took: 0, began_ms: 0 },
+            pace: Pace { begun_at: 0, found: bytes, took: 0, began_ms: 0 },
         })
     }
 
@@ -100,7 +102,6 @@ impl Recorder {
                 self.needs = self.number;
             }
             let batch = Batch { number: self.number, ..std::mem::take(&mut io.batch) };
-            self.pace.written += batch.records.len() as u64;
             self.waiting_bytes += batch.records.len();
             self.waiting.push_back((self.number, batch.records.len()));
             // The thread ends with the process, or after this end of the channel.
@@ -132,10 +133,12 @@ impl Recorder {
 
     fn checkpoint(&mut self, now: Now, machine: &mut Shard, io: &mut Io, counters: &Counters) {
         if !machine.is_checkpointing() {
-            if self.pace.written < CHECKPOINT_BYTES_MIN.max(2 * self.pace.took) || self.is_behind() {
+            let written = self.progress.written.load(Ordering::Relaxed);
+            let grown = written - self.pace.begun_at + self.pace.found;
+            if grown < CHECKPOINT_BYTES_MIN.max(2 * self.pace.took) || self.is_behind() {
                 return;
             }
-            self.pace = Pace { written: 0, took: 0, began_ms: now.mono_ms };
+            self.pace = Pace { begun_at: written, found: 0, took: 0, began_ms: now.mono_ms };
             machine.begin_checkpoint(io);
         }
         let before = io.batch.records.len();

@@ -98,7 +98,7 @@ impl Log {
 }
 
 impl Journal for Log {
-    fn commit(&mut self, batches: &[Batch]) -> Result<(), Broken> {
+    fn commit(&mut self, batches: &[Batch]) -> Result<u64, Broken> {
         let begins = batches.iter().any(|batch| batch.begins_checkpoint);
         if self.length > JOURNAL_SEGMENT_BYTES || begins && self.length > SEGMENT_HEAD_BYTES as u64 {
             self.next_segment().map_err(Broken::of_write)?;
@@ -118,7 +118,8 @@ impl Journal for Log {
             self.file.sync_data().map_err(Broken::ForGood)?;
         }
         self.last_entry += 1;
-        self.length += self.scratch.len() as u64;
+        let written = self.scratch.len() as u64;
+        self.length += written;
         self.scratch.shrink_to(JOURNAL_SCRATCH_BYTES);
         if begins {
             self.checkpoint = self.head.number;
@@ -128,7 +129,7 @@ impl Journal for Log {
             self.sealed.drain(..(self.checkpoint - self.oldest) as usize);
             self.oldest = self.checkpoint;
         }
-        Ok(())
+        Ok(written)
     }
 
     fn bytes(&self) -> u64 {

@@ -32,9 +32,10 @@ pub(super) struct Batch {
 
 /// What keeps records: an engine.
 pub(super) trait Journal: Send {
-    /// Writes batches, in their order and all of them or none, and returns when they are as durable as the engine was told to make them. Only the first of them may
-    /// begin a checkpoint; with its end, what is older than its beginning may go.
-    fn commit(&mut self, batches: &[Batch]) -> Result<(), Broken>;
+    /// Writes batches in their order, and returns when they are as durable as the engine was told to make them: how many bytes that took. Only the first of them may
+    /// begin a checkpoint; with its end, what is older than its beginning may go. Of batches whose commit has failed nobody has been told, so it does not matter how
+    /// many of their records are there; if it failed for now, the next ones are the same.
+    fn commit(&mut self, batches: &[Batch]) -> Result<u64, Broken>;
 
     /// Bytes that are kept.
     fn bytes(&self) -> u64;

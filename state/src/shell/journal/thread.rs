@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(in crate::shell) struct Progress {
     /// The number of the last batch that is durable.
     pub(in crate::shell) committed: AtomicU64,
+    /// Bytes by which the journal has ever grown.
+    pub(in crate::shell) written: AtomicU64,
     /// The shard has been woken and has not looked yet.
     pub(in crate::shell) told: AtomicBool,
     /// The shard has recorded its last.
@@ -72,9 +74,9 @@ impl<W: Fn()> Writer<W> {
     /// Commits until it is done; `false` if the server stops before.
     fn commit(&mut self, group: &[Batch], bytes: usize) -> bool {
         let began = Instant::now();
-        loop {
+        let written = loop {
             match self.journal.commit(group) {
-                Ok(()) => break,
+                Ok(written) => break written,
                 Err(Broken::ForGood(error)) => {
                     tracing::error!(%error, "ending: what the journal has not confirmed was not answered and will be asked again");
                     process::exit(JOURNAL_BROKEN);
@@ -95,7 +97,8 @@ impl<W: Fn()> Writer<W> {
                 return false;
             }
             thread::sleep(TRY_AGAIN);
-        }
+        };
+        self.progress.written.fetch_add(written, Ordering::Relaxed);
         if self.counters.failing.get() == 1 {
             tracing::info!("the journal is written again");
             self.counters.failing.set(0);

@@ -21,6 +21,8 @@ pub(super) struct Servers {
     nodes: Vec<Node>,
     /// Which node has each hash slot. Empty: nobody has been asked yet, or not all is as it was told.
     places: Vec<u16>,
+    /// Whether they are a cluster, as far as is known.
+    cluster: bool,
     /// Connections that were ever made.
     connections: u64,
     /// Failures since the last success, and until when nothing is tried because of them.
@@ -46,6 +48,7 @@ impl Servers {
             seeds,
             nodes: Vec::new(),
             places: Vec::new(),
+            cluster: false,
             connections: 0,
             failures: 0,
             again: None,
@@ -85,6 +88,11 @@ impl Servers {
     /// How many connections were ever made: behind a new one may be another process, or the same after its death.
     pub(super) fn connections(&self) -> u64 {
         self.connections
+    }
+
+    /// Whether they are a cluster: then what is asked at once must be about keys of one hash slot.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.cluster
     }
 
     /// How often a server has said that another has what was asked for.
@@ -224,7 +232,7 @@ impl Servers {
                 Ok(told) => return self.learn(number, told),
                 // No part of a cluster.
                 Err(Refusal::Said(code, _)) if code == "ERR" && self.seeds.len() == 1 => {
-                    self.places = vec![number as u16; HASH_SLOTS];
+                    (self.places, self.cluster) = (vec![number as u16; HASH_SLOTS], false);
                     return Ok(());
                 }
                 Err(Refusal::Said(code, _)) if code == "ERR" => {
@@ -260,7 +268,7 @@ impl Servers {
         if places.contains(&u16::MAX) {
             return Err(io::Error::other("the Redis cluster does not serve all of its hash slots"));
         }
-        self.places = places;
+        (self.places, self.cluster) = (places, true);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use redis::Value;
 use super::super::super::counters::JournalCounters;
 use super::request::{Requests, hash_slot};
 use super::servers::Servers;
-use super::{CHECKSUM_BYTES, Place, Redis, Target, script};
+use super::{CHECKSUM_BYTES, Cursor, Place, Redis, Target, script};
 use crate::event::slot_of;
 use crate::journal::{Parts, Record, Replay};
 
@@ -61,6 +61,8 @@ impl Redis {
             parts: Parts::new(places.len() - 1, shard_count),
             places,
             commits: 0,
+            cursor: Cursor::default(),
+            written: 0,
             looked_at: 0,
             commit_script: script::name(script::COMMIT),
             requests: Requests::default(),

@@ -11,7 +11,7 @@ use ::settings::Setting as _;
 use super::*;
 use crate::event::SLOT_BITS;
 use crate::journal::tests::a_session;
-use crate::journal::{Record, Replay};
+use crate::journal::{Kept, Record, Replay};
 use process::RedisServer;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ fn commit(redis: &mut Redis, records: &[Record<'_>]) {
     let (batch, deadline) = ([batch(records)], Instant::now() + PATIENCE);
     loop {
         match redis.commit(&batch) {
-            Ok(()) => return,
+            Ok(_) => return,
             Err(Broken::ForNow(error)) if Instant::now() > deadline => panic!("not done: {error}"),
             Err(Broken::ForNow(_)) => std::thread::sleep(redis.servers.pause()),
             Err(broken) => panic!("{broken:?}"),
@@ -275,4 +275,41 @@ fn a_redis_without_room_is_waited_for() {
     let _: () = server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     commit(&mut redis, &[opened(3)]);
     assert_eq!(take(&server).replay.len(), 1);
+}
+
+#[test]
+fn a_commit_that_becomes_too_long_is_done_in_pieces_and_goes_on_where_it_was() {
+    let mut server = RedisServer::start();
+    let mut redis = take(&server).journal;
+    let all: Vec<_> = (0..1024).map(opened).collect();
+    commit(&mut redis, &all);
+    // Two pushes of 32 KiB for a thousand sessions, and what stands between and behind them, are three pieces.
+    let kept: Vec<_> = (0..1024).map(|slot| Kept { session: session(slot), behind: 0 }).collect();
+    let push = |seq| Record::Pushed {
+        conversation: "g.club".into(),
+        seq,
+        packet: vec![seq as u8; 32 * 1024].into(),
+        kept: (&kept[..]).into(),
+        missed: vec![].into(),
+    };
+    let long = [batch(&[push(1), answered(3, 20)]), batch(&[push(2)]), batch(&[answered(3, 21)])];
+    server.kill();
+    assert!(matches!(redis.commit(&long), Err(Broken::ForNow(_))));
+    server.start_again();
+    let deadline = Instant::now() + PATIENCE;
+    let written = loop {
+        match redis.commit(&long) {
+            Ok(written) => break written,
+            Err(Broken::ForNow(_)) if Instant::now() < deadline => std::thread::sleep(redis.servers.pause()),
+            Err(broken) => panic!("{broken:?}"),
+        }
+    };
+    assert!(
+        written > 2 * 1024 * 32 * 1024 && redis.commits == 4,
+        "{written} bytes in {} commits",
+        redis.commits
+    );
+    let taken = take(&server);
+    assert!(taken.replay.sessions().all(|durable| durable.kept.len() == a_session().kept.len() + 2));
+    assert_eq!(progress(&taken.replay)[3], (3, 21));
 }
