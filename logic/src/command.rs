@@ -45,8 +45,9 @@ impl<S: Store> Logic<S> {
                 return Ok(reply);
             }
             self.tally.executed += 1;
-            self.store.keep_outcome(from, client_id, &Outcome { digest, reply: reply.clone() })?;
-            return Ok(reply);
+            let outcome = Outcome { digest, reply };
+            self.store.keep_outcome(from, client_id, &outcome)?;
+            return Ok(outcome.reply);
         }
         let forgotten = client_id > last || last - client_id >= OUTCOMES_KEPT;
         let kept = if forgotten { None } else { self.store.outcome(from, client_id)? };

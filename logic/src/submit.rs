@@ -17,17 +17,14 @@ use crate::{Device, Logic, size};
 
 impl<S: Store> Logic<S> {
     pub(crate) fn submit(&mut self, now: Now, from: &Device, submit: Submit) -> Result<Verdict, StoreError> {
-        let (id, members, field) = match submit.target {
+        let (id, to, field) = match submit.target {
             Target::Conversation(id) => (id, None, "submit.conversation"),
-            Target::User(to) => {
-                (ConversationId::single(&from.uid, &to), Some(pair(&from.uid, to)), "submit.to")
-            }
+            Target::User(to) => (ConversationId::single(&from.uid, &to), Some(to), "submit.to"),
         };
         let known = self.store.conversation(&id)?;
         let is_new = known.is_none();
-        let Some(conversation) =
-            known.or(members.map(|members| Conversation { head: 0, head_ms: 0, members }))
-        else {
+        let new = |to| Conversation { head: 0, head_ms: 0, members: pair(&from.uid, to) };
+        let Some(conversation) = known.or_else(|| to.map(new)) else {
             return Ok(Err(unknown_conversation(field, &id)));
         };
         if !conversation.has(&from.uid) {

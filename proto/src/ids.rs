@@ -290,8 +290,10 @@ impl ConversationId {
             hash.update(uid.0.as_bytes());
         }
         let digest = hash.finalize();
-        let text = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]);
-        Self(format!("s.{text}").into())
+        let mut name = String::with_capacity(2 + 22);
+        name.push_str("s.");
+        base64::prelude::BASE64_URL_SAFE_NO_PAD.encode_string(&digest[..16], &mut name);
+        Self(name.into())
     }
 
     /// Whether this names a group.
