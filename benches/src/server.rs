@@ -72,21 +72,36 @@ impl Server {
 
     /// Its resident memory.
     pub fn resident_bytes(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+        resident_bytes_of(&[self.child.id()])
     }
 
     /// CPU time of all its threads so far, in nanoseconds: exact, not in ticks.
     pub fn cpu_nanos(&self) -> io::Result<u64> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        cpu_nanos_of(&[self.child.id()])
+    }
+}
+
+/// The resident memory of some processes.
+pub fn resident_bytes_of(pids: &[u32]) -> io::Result<u64> {
+    let one = |pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+    };
+    pids.iter().map(one).sum()
+}
+
+/// CPU time of all threads of some processes so far, in nanoseconds: exact, not in ticks.
+pub fn cpu_nanos_of(pids: &[u32]) -> io::Result<u64> {
+    let mut sum = 0;
+    for pid in pids {
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
             let text = fs::read_to_string(task?.path().join("schedstat"))?;
             sum += text.split(' ').next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
         }
-        Ok(sum)
     }
+    Ok(sum)
 }
 
 /// A binary of this build.
