@@ -71,15 +71,29 @@ impl Shards {
         Some((place as u32, self.places.len() as u32))
     }
 
-    /// Some users by the link of their shard; those whose shard has none are left out.
-    pub(crate) fn group(&self, users: &[Uid]) -> Vec<(LinkId, Vec<Target>)> {
+    /// Some users by their shard.
+    pub(crate) fn group(&self, users: &[Uid]) -> Vec<(u32, Vec<Target>)> {
         let count = self.places.len() as u32;
         let of_shard =
             |shard: u32| users.iter().filter(move |uid| Slot::of(uid.as_str()).shard(count) == shard);
-        let linked = self.places.iter().zip(0..).filter_map(|(known, shard)| Some((known.link?, shard)));
         let groups =
-            linked.map(|(link, shard)| (link, of_shard(shard).map(|uid| (uid.clone(), None)).collect()));
+            (0..count).map(|shard| (shard, of_shard(shard).map(|uid| (uid.clone(), None)).collect()));
         groups.filter(|(_, targets): &(_, Vec<_>)| !targets.is_empty()).collect()
+    }
+
+    /// Has a shard pushed something behind so many outputs of the open batch. `false` if it has no room for what may be lost.
+    pub(crate) fn push_if_room(&mut self, before: usize, shard: u32, push: Push) -> bool {
+        let known = self.places.get(shard as usize);
+        let has_room = known.is_some_and(|shard| !self.is_full(shard));
+        if has_room {
+            self.fresh_bytes += unconfirmed::bytes(&push);
+            self.fresh.push((before, shard, push));
+        }
+        has_room
+    }
+
+    fn is_full(&self, shard: &Shard) -> bool {
+        shard.unconfirmed.bytes() + self.fresh_bytes >= PUSHES_UNCONFIRMED_BYTES_MAX
     }
 
     pub(crate) fn down(&mut self, link: LinkId) {
@@ -92,14 +106,12 @@ impl Shards {
 
     /// Whether the shards of all these users have room for another push.
     pub(crate) fn has_room(&self, users: &[Uid]) -> bool {
-        let is_full =
-            |shard: &Shard| shard.unconfirmed.bytes() + self.fresh_bytes >= PUSHES_UNCONFIRMED_BYTES_MAX;
-        if !self.places.iter().any(is_full) {
+        if !self.places.iter().any(|shard| self.is_full(shard)) {
             return true;
         }
         let count = self.places.len() as u32;
         let shard_of = |uid: &Uid| self.places.get(Slot::of(uid.as_str()).shard(count) as usize);
-        !users.iter().filter_map(shard_of).any(is_full)
+        !users.iter().filter_map(shard_of).any(|shard| self.is_full(shard))
     }
 
     /// Bytes of all pushes that are not confirmed.

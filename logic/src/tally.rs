@@ -30,7 +30,7 @@ pub struct Tally {
     pub pushes: u64,
     /// … the users they were for …
     pub push_targets: u64,
-    /// … and the users whose shard has never been heard of.
+    /// … and the users whose shard has never been heard of, or has no room for what may be lost: who is online.
     pub push_targets_dropped: u64,
     /// Bytes of the pushes that are not confirmed at the moment.
     pub unconfirmed_bytes: u64,

@@ -104,3 +104,19 @@ fn last_seen_and_watches_outlive_the_process() {
     let all = Presence { users: vec![status("alice", true, 0)], whole: true, last: true };
     assert_eq!(tell(&mut rig, of("alice"), all), heard(true));
 }
+
+#[test]
+fn a_watcher_whose_shard_is_away_is_told_when_it_comes_back() {
+    let mut rig = watched();
+    let link = of("bob");
+    assert_ne!(link, of("alice"));
+    rig.logic.handle(rig.now, Input::PushesTaken { link, number: u64::MAX });
+    rig.logic.handle(rig.now, Input::LinkDown { link });
+    assert_eq!(tell(&mut rig, of("alice"), changed(vec![status("alice", true, 5)])), []);
+    let shard = Slot::of("bob").shard(2);
+    rig.logic.handle(rig.now, Input::LinkUp { link, shard, shard_count: 2, taken: Taken::default() });
+    let (out, result) = rig.commit();
+    result.unwrap();
+    let [(to, push)] = &pushes(out)[..] else { panic!("one push") };
+    assert_eq!((*to, &push.class), (link, &PushClass::Mergeable("presence.alice".into())));
+}

@@ -102,6 +102,11 @@ impl Link {
         std::mem::take(&mut self.traffic)
     }
 
+    /// Says that nothing more will be written.
+    pub fn finish(&self) -> io::Result<()> {
+        self.stream.finish()
+    }
+
     /// Takes note that the socket is writable again.
     pub fn writable(&mut self) {
         self.blocked = false;

@@ -23,7 +23,6 @@ fn told(device: &mut Device, online: bool) -> UserPresence {
 }
 
 #[test]
-#[ignore = "now and then a watcher that has resumed its session is not told again, and it is not known why"]
 fn a_watcher_sees_a_user_come_and_go_and_not_the_losses_of_connections() {
     let mut cluster = Cluster::with_state(&[("resume-grace", "2s")]);
     let mut bob = Device::online(&cluster, "bob", "phone", Way::WebSocketJson);

@@ -51,6 +51,11 @@ impl Program {
         line.unwrap_or_else(|error| panic!("{} says nothing: {error}", self.name))
     }
 
+    /// The next line of its stdout, if it comes within `patience`.
+    pub(crate) fn try_line(&self, patience: Duration) -> Option<String> {
+        self.stdout.recv_timeout(patience).ok()
+    }
+
     /// Writes a line to its stdin.
     pub(crate) fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("its stdin is open");

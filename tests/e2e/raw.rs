@@ -12,9 +12,9 @@ use crate::cluster::token;
 use crate::program::PATIENCE;
 
 /// What bytes go through: a socket, or TLS on one.
-pub(crate) trait Stream: Read + Write {}
+pub(crate) trait Stream: Read + Write + Send {}
 
-impl<T: Read + Write> Stream for T {}
+impl<T: Read + Write + Send> Stream for T {}
 
 /// A connection without an SDK's good manners: it acknowledges nothing and never reconnects.
 pub(crate) struct Raw {

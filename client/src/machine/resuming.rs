@@ -38,7 +38,7 @@ impl Machine {
     pub(super) fn resumed(&mut self, now: Now, ok: ResumeOk, out: &mut Vec<Output>) {
         match self.phase {
             Phase::Resuming { .. } => {}
-            Phase::Online if ok.verdict != Verdict::Reset => return self.goes_on(&ok),
+            Phase::Online if ok.verdict != Verdict::Reset => return self.goes_on(&ok, out),
             _ => return,
         }
         if ok.verdict == Verdict::Reset {
@@ -58,13 +58,15 @@ impl Machine {
         self.watch(out);
     }
 
-    /// Said without being asked: the session goes on, on this connection, but something behind the edge has failed. What is unanswered may be lost, and is sent again.
-    fn goes_on(&mut self, ok: &ResumeOk) {
+    /// Said without being asked: the session goes on, on this connection, but something behind the edge has failed. What is unanswered may be lost, and is sent again; so may be the
+    /// newest state of those who are watched.
+    fn goes_on(&mut self, ok: &ResumeOk, out: &mut Vec<Output>) {
         self.learn_secret(ok);
         self.submits.resumed();
         if let Some(reading) = &mut self.reading {
             reading.pulls.resumed();
         }
+        self.watch(out);
     }
 
     fn learn_secret(&mut self, ok: &ResumeOk) {

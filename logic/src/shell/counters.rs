@@ -55,7 +55,7 @@ reactor::counters! {
         counter pushes = "holdfast_logic_pushes";
         /// Users that the push frames were for.
         counter push_targets = "holdfast_logic_push_targets";
-        /// Users that were not told because their shard has never been heard of.
+        /// Users that were not told: their shard has never been heard of, or has no room for who is online.
         counter push_targets_dropped = "holdfast_logic_push_targets_dropped";
         /// Bytes of pushes that state shards have not confirmed.
         gauge unconfirmed_bytes = "holdfast_logic_unconfirmed_bytes";

@@ -80,6 +80,8 @@ pub(super) struct Links {
     waiting: usize,
     /// Links with something to read that must wait.
     paused: Vec<LinkId>,
+    /// All is said, and the other ends have been told so.
+    parting: bool,
     counters: Arc<LinkCounters>,
 }
 
@@ -112,6 +114,7 @@ impl Links {
             inputs: Vec::new(),
             waiting: 0,
             paused: Vec::new(),
+            parting: false,
             counters,
         };
         Ok((links, mailbox))
@@ -147,8 +150,10 @@ impl Links {
             self.counters.turns.add(1);
             if self.writer.is_none() {
                 let limit = *give_up_ms.get_or_insert(now.after(PATIENCE));
-                let empty = self.waiting == 0 && self.peers.values().all(|peer| peer.queued == 0);
-                if empty || now.mono_ms >= limit {
+                if self.waiting == 0 && self.peers.values().all(|peer| peer.queued == 0) {
+                    self.part();
+                }
+                if self.parting && self.peers.is_empty() || now.mono_ms >= limit {
                     return Ok(());
                 }
             }
@@ -214,6 +219,9 @@ impl Links {
             peer.link.writable();
         }
         peer.hung_up |= event.hung_up;
+        if self.parting {
+            return self.hear_out(id);
+        }
         if self.writer.is_none() || !(event.readable || event.hung_up) {
             return;
         }
@@ -240,6 +248,32 @@ impl Links {
             }
         }
         self.poller.again(event.token);
+    }
+
+    /// Says on each link that this was all, once. A socket that is closed before the other end has seen that, and with something unread, takes back what is on its way.
+    fn part(&mut self) {
+        if !std::mem::replace(&mut self.parting, true) {
+            for (id, peer) in &self.peers {
+                // Where it fails there is nobody to be told.
+                drop(peer.link.finish());
+                self.poller.again(Token(id.0 as usize));
+            }
+        }
+    }
+
+    /// Reads what nobody will answer, until the other end has closed the link.
+    fn hear_out(&mut self, id: LinkId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        for _ in 0..READS_PER_TURN {
+            let filled = peer.link.fill(true);
+            while let Ok(Some(_)) = peer.link.next_frame() {}
+            match filled {
+                Ok(Filled::More) => {}
+                Ok(Filled::Drained) => return,
+                Err(_) => return drop(self.peers.remove(&id)),
+            }
+        }
+        self.poller.again(Token(id.0 as usize));
     }
 
     /// Goes on with the links that had to wait and need not any more.
