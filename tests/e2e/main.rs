@@ -57,4 +57,5 @@ mod the_runbook_names_what_there_is;
 mod the_threats_are_tested;
 mod they_talk;
 mod two_gateways_have_one_id;
+mod two_thousand_people_do_not_notice_that_redis_dies;
 mod what_must_not_be_is_refused;
