@@ -81,6 +81,11 @@ impl Links {
         self.report_due_ms
     }
 
+    /// Shards are told by then who has shown life, whatever another process had planned.
+    pub(crate) fn report_by(&mut self, latest_ms: u64) {
+        self.report_due_ms = self.report_due_ms.min(latest_ms);
+    }
+
     /// Begins where another process has ended.
     pub(crate) fn take_over(&mut self, links: &[LinkRecord<'_>], report_due_ms: u64) {
         self.report_due_ms = report_due_ms;

@@ -1,6 +1,7 @@
 //! From a machine into a snapshot, and from a snapshot into a machine. Owns what of a [`Gateway`] outlives its process; what stays behind are counters, which begin anew, and an
 //! operator's trace.
 
+use proto::limits::ALIVE_REPORT_INTERVAL;
 use proto::time::Now;
 use proto::ws::{Receiver, Role};
 
@@ -143,7 +144,7 @@ impl Gateway {
             self.proxied.keep(index, client);
         }
         if let Some(since_ms) = record.unfinished_since_ms {
-            self.unfinished.adopt(index, since_ms);
+            self.unfinished.adopt(index, since_ms.min(now.mono_ms));
         }
         if let Some(meters) = &mut self.meters {
             meters.adopt(index, record.metered, record.paused_until_ms);
@@ -155,6 +156,7 @@ impl Gateway {
     /// sees to it that nobody waits for an event that was told to the one before.
     pub(crate) fn took_over(&mut self, now: Now, snapshot: &Snapshot<'_>, out: &mut impl Output) {
         self.table.all_adopted();
+        self.links.report_by(now.after(ALIVE_REPORT_INTERVAL));
         self.handshakes.sort();
         self.closings.sort();
         if let Some(sources) = &mut self.sources {
