@@ -32,7 +32,7 @@ mod waiting;
 pub mod wheel;
 
 pub use census::{Found, Seen};
-pub use config::Config;
+pub use config::{Config, JournalMode};
 pub use counts::{Counts, REFUSED_CODES, REFUSED_LABELS};
 pub use durable::{Durable, Reach};
 pub use event::{Event, Fault, NoResume, SessionName};
