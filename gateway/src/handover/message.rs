@@ -86,8 +86,12 @@ mod kind {
     pub(super) const DESCRIPTORS: u8 = 18;
 }
 
-/// Characters of a refusal that are passed on.
+/// Bytes of a refusal that are passed on.
 const REFUSED_BYTES_MAX: usize = 1024;
+
+fn passed_on(why: &str) -> &str {
+    &why[..why.floor_char_boundary(REFUSED_BYTES_MAX)]
+}
 
 impl Message {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -105,11 +109,7 @@ impl Message {
             Self::Standby => out.push(kind::STANDBY),
             Self::Refused(why) => {
                 out.push(kind::REFUSED);
-                let mut end = why.len().min(REFUSED_BYTES_MAX);
-                while !why.is_char_boundary(end) {
-                    end -= 1;
-                }
-                out.extend_from_slice(&why.as_bytes()[..end]);
+                out.extend_from_slice(passed_on(why).as_bytes());
             }
             Self::Taken => out.push(kind::TAKEN),
             Self::Serving(since) => {
@@ -126,7 +126,7 @@ impl Message {
             kind::HELLO if body.take(MAGIC.len())? == MAGIC => Self::Hello { version: body.u32()? },
             kind::OFFER => Self::Offer(Offer::decode(&mut body)?),
             kind::STANDBY => Self::Standby,
-            kind::REFUSED => Self::Refused(String::from_utf8_lossy(body.rest()).into_owned()),
+            kind::REFUSED => Self::Refused(passed_on(&String::from_utf8_lossy(body.rest())).to_owned()),
             kind::TAKEN => Self::Taken,
             kind::SERVING => {
                 let mut since = Vec::new();

@@ -24,11 +24,14 @@ pub fn encode_server(codec: Codec, packet: ServerPacket, out: &mut Vec<u8>) {
     write(codec, &wire::ServerPacket::from(packet), out);
 }
 
-/// Appends the JSON form of a packet to a client that is in protobuf form.
+/// Appends the JSON form of a packet to a client that is in protobuf form, or nothing. An enum's number that is not known here has none.
 pub fn to_json(packet: &[u8], out: &mut Vec<u8>) -> Result<(), PacketError> {
     let packet = parse::<wire::ServerPacket>(Codec::Proto, packet)?;
-    write(Codec::Json, &packet, out);
-    Ok(())
+    let start = out.len();
+    serde_json::to_writer(&mut *out, &packet).map_err(|error| {
+        out.truncate(start);
+        PacketError::new("packet", format!("has no JSON form: {error}"))
+    })
 }
 
 /// Appends the protobuf form of a packet from a client that is in JSON form. Only its shape is checked, as [`super::peek_client`] does for the other form.
