@@ -4,7 +4,7 @@ the same for all (benches/src/product); the servers have core 0, the clients cor
 
     scripts/bench-peers products [--repeats N] [--seconds N] [--idle N] [--record] [PRODUCT...]
 
-Debian has them as nginx-light and libnginx-mod-nchan, mosquitto, nats-server; whoever is not installed is left out, and that is said. With --record the table goes to
+Debian has them as nginx-light and libnginx-mod-nchan, mosquitto, nats-server, ejabberd; whoever is not installed is left out, and that is said. With --record the table goes to
 benches/record/DATE-products.md and its chart to docs/products.svg.
 """
 
@@ -28,9 +28,10 @@ def free_port():
 class Process:
     """A server of somebody else's, on a port that was free a moment ago. Ended by its id."""
 
-    def __init__(self, folder, command):
+    def __init__(self, folder, command, environment):
         self.log = open(folder / "log", "ab")
-        self.process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *command], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        command = ["taskset", "-c", SERVER_CORE, *command]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=os.environ | environment)
 
     def wait(self, port):
         end = time.monotonic() + PATIENCE
@@ -59,11 +60,15 @@ class Process:
 class Foreign:
     """One process from a configuration file; `port` is its WebSockets'."""
 
+    @staticmethod
+    def environment(_):
+        return {}
+
     def __init__(self, folder):
         self.port = free_port()
-        file = folder / "config"
+        file = folder / "config.yml"
         file.write_text(self.config(folder))
-        self.process = Process(folder, self.command(file))
+        self.process = Process(folder, self.command(file), self.environment(folder))
         self.process.wait(self.port)
         self.address, self.more = f"127.0.0.1:{self.port}", []
 
@@ -170,6 +175,45 @@ class Jetstream(Nats):
     stream = 'jetstream { store_dir: "FOLDER/stream", max_file_store: 8G }'
 
 
+class Ejabberd(Foreign):
+    """Not distributed, so that no daemon for names is left behind; one scheduler for the one core; users need no account."""
+
+    name, acknowledges = "ejabberd", "taken in"
+    cells = ["pairs"]
+
+    @staticmethod
+    def environment(folder):
+        return {"HOME": f"{folder}/home", "ERL_LIBS": f"/usr/lib/{platform.machine()}-linux-gnu", "EJABBERD_CONFIG_PATH": f"{folder}/config.yml"}
+
+    @staticmethod
+    def version():
+        return said("dpkg-query", "-W", "-f", "${Version}", "ejabberd") or "of unknown version"
+
+    @staticmethod
+    def is_there():
+        return shutil.which("erl") is not None and shutil.which("ejabberdctl") is not None
+
+    def command(self, file):
+        folder = file.parent
+        options = ["+S", "1:1", "+K", "true", "+P", "250000", "-mnesia", "dir", f'"{folder}/spool"', "-ejabberd", "log_path", f'"{folder}/log-of-its-own"']
+        return ["erl", "-noinput", *options, "-s", "ejabberd"]
+
+    def config(self, folder):
+        for name in ("home", "spool"):
+            (folder / name).mkdir()
+        return f"""
+hosts: [localhost]
+loglevel: error
+auth_method: anonymous
+anonymous_protocol: login_anon
+allow_multiple_connections: true
+websocket_ping_interval: 30
+listen:
+  - {{ port: {self.port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /ws: ejabberd_http_ws }} }}
+modules: {{ mod_stream_mgmt: {{}}, mod_offline: {{}}, mod_roster: {{}} }}
+"""
+
+
 class Holdfast:
     """All three servers; a message is synced to the disk before it is acknowledged."""
 
@@ -203,7 +247,7 @@ class Holdfast:
             Server.begun.remove(server)
 
 
-PRODUCTS = [Holdfast, Nchan, Mosquitto, Nats, Jetstream]
+PRODUCTS = [Holdfast, Nchan, Mosquitto, Nats, Jetstream, Ejabberd]
 
 
 def said(*command):
@@ -244,6 +288,8 @@ def report(given, kinds, runs, idle):
     lines += [f"- Command: `scripts/bench-peers products --repeats {given.repeats} --seconds {given.seconds} --idle {given.idle}`; medians, least to most in brackets"]
     lines += ["- All servers of a product on one core, the client on the other; no TLS, no compression. A closed loop: what can be done at most; its times are mostly waiting in line", ""]
     for cell, title in CELLS.items():
+        if not any((cell, kind) in runs for kind in kinds):
+            continue
         lines += [f"## {title}", "", "| product | acknowledged once it is | messages/s | deliveries/s | servers: CPU µs a delivery | client: CPU µs | delivery p50 / p99 / p99.9 ms | acknowledgement p50 / p99 / p99.9 ms |"]
         lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
         for kind in kinds:
@@ -319,6 +365,8 @@ def main():
     for _ in range(given.repeats):
         for cell in CELLS:
             for kind in kinds:
+                if cell not in getattr(kind, "cells", CELLS):
+                    continue
                 found = measure(driver, kind, [*OPTIONS[cell], "--seconds", str(given.seconds)])
                 print(f"{cell} {kind.name}: {json.dumps(found)}", file=sys.stderr)
                 runs.setdefault((cell, kind), []).append(found)

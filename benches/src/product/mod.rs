@@ -7,6 +7,7 @@ mod mqtt;
 mod nats;
 mod nchan;
 mod talk;
+mod xmpp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,6 +32,8 @@ pub enum Product {
     Nats,
     /// NATS with a `JetStream` that acknowledges what it has in its file, not synced; receivers are told by NATS.
     NatsJetstream,
+    /// XMPP with stream management on both sides.
+    Ejabberd,
 }
 
 impl Product {
@@ -42,6 +45,7 @@ impl Product {
             Self::Mosquitto => Box::new(mqtt::Mqtt { qos: 1 }),
             Self::MosquittoQos0 => Box::new(mqtt::Mqtt { qos: 0 }),
             Self::Nats => Box::new(nats::Nats { stream: false }),
+            Self::Ejabberd => Box::new(xmpp::Xmpp),
             Self::NatsJetstream => Box::new(nats::Nats { stream: true }),
         })
     }
@@ -81,6 +85,8 @@ pub struct Ear {
     pub left: Vec<u8>,
     /// What was delivered and is not acknowledged yet, by dialects that acknowledge many together.
     pub unacknowledged: u32,
+    /// What has come since acknowledgements count.
+    pub stanzas: u32,
 }
 
 /// What the clients of a product say and understand.
