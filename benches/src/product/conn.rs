@@ -12,7 +12,7 @@ use proto::ws::{Opcode, Role, request};
 const KEY: [u8; 16] = [7; 16];
 const MASK: [u8; 4] = [1, 2, 3, 4];
 /// A server that says nothing for so long is broken; there are some who take half a second for a login, and many wait in line.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Appends a frame.
 pub(super) fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
