@@ -90,6 +90,37 @@ fn a_master_that_dies_holds_up_its_slots_and_loses_none() {
 }
 
 #[test]
+fn a_replica_that_has_everything_goes_on_for_its_master() {
+    let mut cluster = Cluster::start();
+    let settings = [&process::SYNCED[..], &["--cluster-enabled", "yes"]].concat();
+    let replica = RedisServer::start_with(&settings);
+    let (host, port) =
+        (cluster.masters[0].address().ip().to_string(), cluster.masters[0].address().port().to_string());
+    let _: () = replica.ask(&["CLUSTER", "MEET", &host, &port]);
+    let master = cluster.id(1);
+    process::await_that(|| replica.ask::<String>(&["CLUSTER", "NODES"]).contains(&master));
+    let _: () = replica.ask(&["CLUSTER", "REPLICATE", &master]);
+    let mut redis = cluster.take().journal;
+    let all: Vec<_> = (0..1024).map(opened).collect();
+    commit(&mut redis, &all);
+    let reached = |server: &RedisServer, what: &str| {
+        let told: String = server.ask(&["INFO", "replication"]);
+        told.lines().find_map(|line| Some(line.strip_prefix(what)?.trim().to_owned()))
+    };
+    process::await_that(|| {
+        let offset = reached(&replica, "slave_repl_offset:");
+        offset.is_some() && offset == reached(&cluster.masters[1], "master_repl_offset:")
+    });
+
+    cluster.masters[1].kill();
+    let _: () = replica.ask(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
+    let answers: Vec<_> = (0..1024).map(|slot| answered(slot, 20)).collect();
+    commit(&mut redis, &answers);
+    assert!(replica.ask::<u64>(&["DBSIZE"]) > 512);
+    assert!(all_answered(&cluster.take().replay, 20));
+}
+
+#[test]
 fn servers_that_are_no_cluster_are_not_taken_for_one() {
     let servers = [RedisServer::start(), RedisServer::start()];
     let urls = servers.each_ref().map(RedisServer::url);

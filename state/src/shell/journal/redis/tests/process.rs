@@ -33,19 +33,22 @@ pub(crate) fn start_cluster() -> Vec<RedisServer> {
         let (host, port) = (other.address.ip().to_string(), other.address.port().to_string());
         let _: () = masters[0].ask(&["CLUSTER", "MEET", &host, &port]);
     }
-    let deadline = Instant::now() + PATIENCE;
     for master in &masters {
-        // What they tell one another is no event that could be awaited.
-        loop {
+        await_that(|| {
             let info: String = master.ask(&["CLUSTER", "INFO"]);
-            if info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3") {
-                break;
-            }
-            assert!(Instant::now() < deadline, "the cluster does not come to be: {info}");
-            thread::sleep(Duration::from_millis(50));
-        }
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        });
     }
     masters
+}
+
+/// Waits for what servers tell one another, which is no event that could be awaited.
+pub(crate) fn await_that(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to be");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// A process, and what it has on the disk.
