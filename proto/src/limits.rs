@@ -302,7 +302,7 @@ pub const REDIS_REDIRECTS_MAX: usize = 8;
 /// Entries of a slot's log that are read at a time, some hundred bytes each …
 pub const REDIS_ENTRIES_PER_READ: usize = 256;
 /// … and so many logs together.
-pub const REDIS_LOGS_PER_READ: usize = 32;
+pub const REDIS_LOGS_PER_READ: usize = 8;
 /// Bytes by which a journal has grown when a checkpoint is worth while: read again in a fraction of a second.
 pub const CHECKPOINT_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// Bytes of a checkpoint in one turn, give or take a step: their commit takes no longer than a sync …

@@ -179,10 +179,21 @@ fn replay_entry(replay: &mut Replay, entry: &[u8], slot: Option<Slot>) -> Result
     Ok(count)
 }
 
-/// The entries of a page: their names and their bytes.
-fn entries_of(answer: Value) -> Option<Vec<(String, Vec<u8>)>> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = redis::from_redis_value(answer).ok()?;
-    entries.into_iter().map(|(name, fields)| Some((name, fields.into_iter().nth(1)?))).collect()
+/// The entries of a page: their names and their bytes. Taken out of the answer as they are: there may be millions.
+fn entries_of(page: Value) -> Option<Vec<(String, Vec<u8>)>> {
+    let Value::Array(page) = page else { return None };
+    page.into_iter().map(entry_of).collect()
+}
+
+fn entry_of(entry: Value) -> Option<(String, Vec<u8>)> {
+    let [Value::BulkString(name), Value::Array(fields)] = pair(entry)? else { return None };
+    let [_, Value::BulkString(bytes)] = pair(Value::Array(fields))? else { return None };
+    Some((String::from_utf8(name).ok()?, bytes))
+}
+
+fn pair(of: Value) -> Option<[Value; 2]> {
+    let Value::Array(of) = of else { return None };
+    of.try_into().ok()
 }
 
 fn damaged(place: &Place, entry: &str, what: &str) -> io::Error {
