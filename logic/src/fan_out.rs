@@ -174,14 +174,19 @@ impl<S: Store> Logic<S> {
         let spot = Spot { conversation: message.conversation.clone(), seq: message.seq };
         let mut packet = Vec::with_capacity(message.body.len() + 256);
         encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Push(message)), &mut packet);
+        // Copied for each frame but the last, which is the only one of most single chats.
+        let mut frames: usize =
+            places.iter().map(|shard| shard.targets.len().div_ceil(PUSH_TARGETS_MAX)).sum();
         for (shard, Shard { targets, .. }) in (0..).zip(places) {
             while !targets.is_empty() {
+                frames -= 1;
                 let rest = targets.split_off(targets.len().min(PUSH_TARGETS_MAX));
                 let targets = std::mem::replace(targets, rest);
                 self.tally.pushes += 1;
                 self.tally.push_targets += targets.len() as u64;
                 let class = PushClass::Chat(spot.clone());
-                let push = Push { targets, packet: packet.clone(), class, number: 0 };
+                let packet = if frames == 0 { std::mem::take(&mut packet) } else { packet.clone() };
+                let push = Push { targets, packet, class, number: 0 };
                 *fresh_bytes += unconfirmed::bytes(&push);
                 fresh.push((self.outputs.len(), shard, push));
             }
