@@ -70,7 +70,15 @@ class Server:
             os.kill(self.pid, signal.SIGKILL)
 
     def metric(self, name):
-        page = urllib.request.urlopen(f"http://{self.ready['admin']}/metrics", timeout=30).read().decode()
+        for wait in (0.5, 1, 2, 4, 0):
+            try:
+                page = urllib.request.urlopen(f"http://{self.ready['admin']}/metrics", timeout=30).read().decode()
+                break
+            except OSError:
+                # It is handing over, or the machine is at its limit.
+                if not wait:
+                    raise
+                time.sleep(wait)
         return next(float(line.split(" ")[1]) for line in page.splitlines() if line.startswith(name + " "))
 
     def resident(self):

@@ -273,6 +273,7 @@ fn hire(
     let post = Post {
         seats,
         dialer: Dialer::new(peer, sources),
+        threads: layout.workers,
         ramp: plan.ramp / f64::from(layout.workers),
         open_patience: plan.open_patience,
         epoch,

@@ -79,6 +79,8 @@ pub(crate) struct Seat {
 pub(crate) struct Post {
     pub(crate) seats: Vec<Seat>,
     pub(crate) dialer: Dialer,
+    /// How many threads there are.
+    pub(crate) threads: u32,
     /// Connections begun in a second, on this thread.
     pub(crate) ramp: f64,
     pub(crate) open_patience: Duration,
@@ -118,7 +120,7 @@ impl Worker {
         post.seats.iter().for_each(|seat| bases.push(bases[bases.len() - 1] + seat.clients));
         let clients = bases[bases.len() - 1];
         Ok(Self {
-            openings: Openings::new(clients, post.ramp, post.open_patience),
+            openings: Openings::new(clients, post.ramp, post.threads, post.open_patience),
             stalled: Vec::new(),
             turn: Turn::new(post.seats.len()),
             post,

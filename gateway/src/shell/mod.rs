@@ -325,9 +325,8 @@ fn spawn(
     let hatch = Hatch::new()?;
     birth.crew = pool.map(|pool| pool.crew(mailbox.clone()));
     let (send, receive) = bounded(1);
-    let place = taking.map(|(taking, config)| {
-        taking.place(birth.settings.reactor, &mut birth.doors, config, hatch.clone(), send.clone())
-    });
+    let place =
+        taking.map(|(taking, config)| taking.place(&mut birth.doors, config, hatch.clone(), send.clone()));
     let place = place.transpose()?;
     let kept_hatch = hatch.clone();
     let thread = thread::Builder::new().name(format!("reactor-{}", birth.settings.reactor)).spawn(move || {

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use crate::schedule::Schedule;
 
-/// Attempts at a time on one thread: enough that neither side waits, and less than any backlog.
-const AT_A_TIME: usize = 512;
+/// Attempts at a time on all threads: enough that no side waits for another, a disk's syncs included; more would be a crowd in which each waits longer …
+const AT_A_TIME: usize = 8192;
+/// … and on one thread at most: less than any backlog.
+const AT_A_TIME_MAX: usize = 512;
 
 pub(crate) struct Openings {
     ramp: Schedule,
     clients: u32,
     started: u32,
+    at_a_time: usize,
     patience: u64,
     lines: Vec<Line>,
     /// Since when a client that is on its way should be there.
@@ -29,12 +32,13 @@ struct Line {
 }
 
 impl Openings {
-    /// `ramp` clients a second.
-    pub(crate) fn new(clients: u32, ramp: f64, patience: Duration) -> Self {
+    /// `ramp` clients a second, on one of so many threads.
+    pub(crate) fn new(clients: u32, ramp: f64, threads: u32, patience: Duration) -> Self {
         Self {
             ramp: Schedule::new(0, Duration::from_secs(u32::MAX.into()), ramp, 0, 1),
             clients,
             started: 0,
+            at_a_time: (AT_A_TIME / threads.max(1) as usize).clamp(1, AT_A_TIME_MAX),
             patience: patience.as_nanos() as u64,
             lines: vec![Line::default(); clients as usize],
             due: HashMap::new(),
@@ -44,7 +48,7 @@ impl Openings {
 
     /// The next client to come online, if its time has come and there is room.
     pub(crate) fn start(&mut self, now: u64) -> Option<u32> {
-        if self.started == self.clients || self.due.len() >= AT_A_TIME {
+        if self.started == self.clients || self.due.len() >= self.at_a_time {
             return None;
         }
         let (_, due) = self.ramp.take(now)?;
@@ -98,7 +102,7 @@ impl Openings {
 
     /// When something is due.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        let room = self.started < self.clients && self.due.len() < AT_A_TIME;
+        let room = self.started < self.clients && self.due.len() < self.at_a_time;
         let ramp = self.ramp.next().filter(|_| room);
         [ramp, self.deadlines.front().map(|(due, ..)| *due)].into_iter().flatten().min()
     }
@@ -112,18 +116,18 @@ mod tests {
 
     #[test]
     fn clients_come_at_their_pace_and_no_more_at_a_time_than_there_is_room_for() {
-        let mut openings = Openings::new(1000, 100.0, Duration::from_secs(5));
+        let mut openings = Openings::new(1000, 100.0, 64, Duration::from_secs(5));
         assert_eq!((openings.start(0), openings.start(0)), (Some(0), None));
         assert_eq!(openings.next_deadline(), Some(SECOND / 100));
         let many = std::iter::from_fn(|| openings.start(100 * SECOND)).count();
-        assert_eq!(many, AT_A_TIME - 1);
+        assert_eq!(many, AT_A_TIME / 64 - 1);
         assert_eq!(openings.ready(0), Some(0));
-        assert_eq!(openings.start(100 * SECOND), Some(AT_A_TIME as u32));
+        assert_eq!(openings.start(100 * SECOND), Some(AT_A_TIME as u32 / 64));
     }
 
     #[test]
     fn an_attempt_that_takes_too_long_is_told_once_and_none_that_has_ended() {
-        let mut openings = Openings::new(3, 1000.0, Duration::from_secs(5));
+        let mut openings = Openings::new(3, 1000.0, 1, Duration::from_secs(5));
         (0..3).for_each(|client| {
             openings.start(SECOND).unwrap();
             openings.dialled(client, SECOND);

@@ -149,7 +149,6 @@ impl Taking {
     /// What a reactor needs, and where it tells that it is ready.
     pub(in crate::shell) fn place(
         &mut self,
-        reactor: u8,
         doors: &mut Doors,
         config: &Config,
         hatch: Hatch,
@@ -171,7 +170,8 @@ impl Taking {
         }
         let (begin, begins) = bounded(1);
         self.begins.push(begin);
-        let connections = self.offer.descriptors.get(usize::from(reactor)).copied().unwrap_or_default();
+        // Those of all reactors: with fewer cores than reactors each waits for the others.
+        let connections: u32 = self.offer.descriptors.iter().sum();
         let freeze = HANDOVER_FREEZE_DEADLINE + HANDOVER_FREEZE_PER_CONNECTION * connections;
         Ok(Place {
             hatch,
