@@ -221,14 +221,22 @@ impl Wheel {
         }
     }
 
-    /// The level is the lowest whose circle reaches so far; above the lowest that is never the slot that the clock is in.
-    fn list(&mut self, key: u32, tick: u32) {
+    /// A slot above the lowest level, and its begin: the level is the first whose circle reaches so far, and the slot never that which the clock is in.
+    fn coarse(&self, tick: u32) -> (usize, u32) {
         let reaches =
             |level: &usize| ((tick >> shift(*level)) - (self.clock >> shift(*level))) < slots(*level) as u32;
-        let level = (0..LEVELS).find(reaches).unwrap_or(LEVELS - 1);
+        let level = (1..LEVELS).find(reaches).unwrap_or(LEVELS - 1);
         let block = tick >> shift(level);
-        let begin = block << shift(level);
-        let place = first_of(level) + block as usize % slots(level);
+        (first_of(level) + block as usize % slots(level), block << shift(level))
+    }
+
+    /// Has a key looked at when its tick comes, or before.
+    fn list(&mut self, key: u32, tick: u32) {
+        let (place, begin) = if tick - self.clock < FINE_SLOTS as u32 {
+            (tick as usize % FINE_SLOTS, tick)
+        } else {
+            self.coarse(tick)
+        };
         self.wake = self.wake.min(begin);
         self.timers[key as usize].listed = begin;
         if self.lists[place].keys as usize == CHUNK_KEYS {
