@@ -27,7 +27,7 @@ settings::settings! {
         /// Bytes of the store that are kept in memory.
         store_cache: ByteSize ["1MiB"..="64GiB"] = "64MiB",
         /// Bytes of the newest messages that are kept in memory until many go to their tables together; more make that cheaper and a start longer.
-        store_tail: ByteSize ["64KiB"..="4GiB"] = "32MiB",
+        store_tail: ByteSize ["64KiB"..="4GiB"] = "128MiB",
         /// Pages (4 KiB) that the write-ahead log may have before they are copied to their places; more make the pause rarer and longer.
         checkpoint_pages: u32 [100..=1_000_000] = 4096,
         /// Requests in one transaction; they never wait for it to be full.
