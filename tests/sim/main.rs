@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod faults;
+mod lost_pushes;
 mod one_message;
 mod world;
