@@ -273,6 +273,15 @@ def measure(driver, kind, options):
         return json.loads(done.stdout)
 
 
+def attempt(driver, kind, options):
+    """The same, or None: one that fails does not cost the others their figures."""
+    try:
+        return measure(driver, kind, options)
+    except RuntimeError as error:
+        print(f"scripts/bench-peers products: {error}", file=sys.stderr)
+        return None
+
+
 def show(values, digits):
     middle = f"{statistics.median(values):,.{digits}f}"
     return middle if len(values) == 1 else f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
@@ -367,11 +376,13 @@ def main():
             for kind in kinds:
                 if cell not in getattr(kind, "cells", CELLS):
                     continue
-                found = measure(driver, kind, [*OPTIONS[cell], "--seconds", str(given.seconds)])
+                found = attempt(driver, kind, [*OPTIONS[cell], "--seconds", str(given.seconds)])
                 print(f"{cell} {kind.name}: {json.dumps(found)}", file=sys.stderr)
-                runs.setdefault((cell, kind), []).append(found)
+                if found:
+                    runs.setdefault((cell, kind), []).append(found)
     if given.idle:
-        idle = {kind: measure(driver, kind, ["--idle", "--rooms", str(given.idle)])["bytes"] for kind in kinds if kind is not Jetstream}
+        found = {kind: attempt(driver, kind, ["--idle", "--rooms", str(given.idle)]) for kind in kinds if kind is not Jetstream}
+        idle = {kind: bytes["bytes"] for kind, bytes in found.items() if bytes}
     text = report(given, kinds, runs, idle)
     print(text)
     if given.record:
