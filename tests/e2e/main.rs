@@ -1,7 +1,8 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
 //! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
-//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`victim`] is a gateway to attack, [`certificates`] are what servers
-//! show, [`metrics`] asks what was counted, [`redis_server`] is a Redis that keeps the sessions, [`upgraded`] is a gateway that is replaced while it runs.
+//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`people`] are those of the load tester, [`victim`] is a gateway to
+//! attack, [`certificates`] are what servers show, [`metrics`] asks what was counted, [`redis_server`] is a Redis that keeps the sessions, [`upgraded`] is
+//! a gateway that is replaced while it runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
@@ -12,6 +13,7 @@ mod device;
 mod foreign;
 mod holdfast;
 mod metrics;
+mod people;
 mod program;
 mod raw;
 #[path = "../../state/src/shell/journal/redis/tests/process.rs"]
