@@ -12,6 +12,7 @@ use proto::packet::{Body, Message, SubmitOk, Target};
 
 use crate::cluster::Cluster;
 use crate::device::{Device, Way, to_conversation, to_user};
+use crate::metrics::metric;
 
 /// People; each talks to a neighbour and to everybody, and the three ways to connect take turns.
 const PEOPLE: usize = 8;
@@ -83,6 +84,30 @@ impl Crowd {
     pub(crate) fn finish(self) -> Vec<Person> {
         self.people.into_iter().map(|person| person.join().expect("a person has failed")).collect()
     }
+}
+
+/// Lets a crowd talk, each so many messages, and does something to the servers so many times meanwhile: nobody is disconnected, nothing is lost, doubled or out of order.
+pub(crate) fn nobody_notices(
+    cluster: &mut Cluster,
+    messages: usize,
+    times: usize,
+    mut mishap: impl FnMut(usize, &mut Cluster),
+) {
+    let crowd = Crowd::start(cluster, messages);
+    for time in 0..times {
+        crowd.await_answers(Crowd::total(messages) / (times + 1));
+        mishap(time, cluster);
+    }
+    let people = crowd.finish();
+    for person in &people {
+        assert_eq!(person.disconnects, 0, "the connection stays open");
+        assert_eq!((person.logins, person.resumes), (0, 0), "and so does the session");
+    }
+    let admin = cluster.gateway.address("admin");
+    let count = people.len() as u64;
+    assert_eq!(metric(admin, "holdfast_gateway_accepted_total"), count, "nobody connects twice");
+    assert_eq!(metric(admin, "holdfast_gateway_connections"), count);
+    check(cluster, &people);
 }
 
 /// What must hold: each acknowledged message is in its conversation once, at the acknowledged place, in the order it was said, without gaps; and it

@@ -7,9 +7,9 @@ use client::wire::Transport;
 use proto::packet::{Codec, ServerBody};
 
 use crate::cluster::{Cluster, token};
-use crate::crowd::{Crowd, check};
+use crate::crowd::nobody_notices;
 use crate::device::{Device, Way, to_user};
-use crate::metrics::{await_metric, await_more, metric};
+use crate::metrics::{await_metric, await_more};
 use crate::raw::Raw;
 use crate::redis_server::{RedisServer, start_cluster};
 
@@ -20,32 +20,11 @@ fn kept_by(urls: &[String]) -> Cluster {
     Cluster::with_state(&[("journal", "redis"), ("redis-urls", &urls.join(","))])
 }
 
-/// Lets a crowd talk, and does something to the servers so many times meanwhile: nobody is disconnected, nothing is lost, doubled or out of order.
-fn nobody_notices(cluster: &mut Cluster, times: usize, mut mishap: impl FnMut(usize, &mut Cluster)) {
-    let crowd = Crowd::start(cluster, MESSAGES);
-    for time in 0..times {
-        crowd.await_answers(Crowd::total(MESSAGES) / (times + 1));
-        mishap(time, cluster);
-    }
-    let people = crowd.finish();
-    for person in &people {
-        assert_eq!(person.disconnects, 0, "the connection stays open");
-        assert_eq!((person.logins, person.resumes), (0, 0), "and so does the session");
-    }
-    let admin = cluster.gateway.address("admin");
-    assert_eq!(
-        metric(admin, "holdfast_gateway_accepted_total"),
-        people.len() as u64,
-        "nobody connects twice"
-    );
-    check(cluster, &people);
-}
-
 #[test]
 fn no_connection_and_no_acknowledged_message_is_lost_when_state_and_redis_are_killed() {
     let mut redis = RedisServer::start();
     let mut cluster = kept_by(&[redis.url()]);
-    nobody_notices(&mut cluster, 6, |time, cluster| {
+    nobody_notices(&mut cluster, MESSAGES, 6, |time, cluster| {
         if time % 3 != 1 {
             cluster.state.kill();
         }
@@ -64,7 +43,7 @@ fn the_same_holds_for_a_redis_cluster() {
     let mut masters = start_cluster();
     let urls: Vec<_> = masters.iter().map(RedisServer::url).collect();
     let mut cluster = kept_by(&urls);
-    nobody_notices(&mut cluster, 4, |time, cluster| {
+    nobody_notices(&mut cluster, MESSAGES, 4, |time, cluster| {
         if time % 2 == 0 {
             cluster.state.kill();
         }

@@ -4,8 +4,7 @@ use client::wire::Transport;
 use proto::packet::{Codec, ServerBody};
 
 use crate::cluster::{Cluster, token};
-use crate::crowd::{Crowd, check};
-use crate::metrics::metric;
+use crate::crowd::nobody_notices;
 use crate::raw::Raw;
 
 /// Messages of each person.
@@ -16,25 +15,10 @@ const DEATHS: usize = 3;
 #[test]
 fn no_connection_and_no_acknowledged_message_is_lost_when_state_is_killed() {
     let mut cluster = Cluster::start();
-    let crowd = Crowd::start(&cluster, MESSAGES);
-    for _ in 0..DEATHS {
-        crowd.await_answers(Crowd::total(MESSAGES) / (DEATHS + 1));
+    nobody_notices(&mut cluster, MESSAGES, DEATHS, |_, cluster| {
         cluster.state.kill();
         cluster.state.start_again();
-    }
-    let people = crowd.finish();
-    for person in &people {
-        assert_eq!(person.disconnects, 0, "the connection stays open");
-        assert_eq!((person.logins, person.resumes), (0, 0), "and so does the session");
-    }
-    let admin = cluster.gateway.address("admin");
-    assert_eq!(
-        metric(admin, "holdfast_gateway_accepted_total"),
-        people.len() as u64,
-        "nobody connects twice"
-    );
-    assert_eq!(metric(admin, "holdfast_gateway_connections"), people.len() as u64);
-    check(&cluster, &people);
+    });
 }
 
 #[test]

@@ -124,6 +124,8 @@ impl Worker {
             let wake = move || drop(shards_own.send(Told::Committed));
             worker.recorder = Some(Recorder::new(shard, engine, wake)?);
         }
+        // Before its first turn: who looks at once sees the sessions that were recovered.
+        worker.counters.publish(&worker.machine);
         Ok((worker, mailbox))
     }
 

@@ -18,7 +18,8 @@ use crate::journal::tests::a_session;
 
 const OF: Of = Of { shard: 0, shard_count: 1, synced: true, boot: [1; 16] };
 
-fn batch(records: &[Record<'_>]) -> Batch {
+/// What the shard's side hands over for these.
+pub(super) fn batch(records: &[Record<'_>]) -> Batch {
     let mut batch = Batch::default();
     for record in records {
         record.encode(&mut batch.records);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ::settings::Setting as _;
 
+use super::super::tests::batch;
 use super::*;
 use crate::event::SLOT_BITS;
 use crate::journal::tests::a_session;
@@ -27,16 +28,6 @@ fn opened(slot: u64) -> Record<'static> {
 
 fn answered(slot: u64, client_id: u64) -> Record<'static> {
     Record::Answered { session: session(slot), client_id }
-}
-
-fn batch(records: &[Record<'_>]) -> Batch {
-    let mut batch = Batch::default();
-    for record in records {
-        record.encode(&mut batch.records);
-        batch.begins_checkpoint |= *record == Record::CheckpointBegun;
-        batch.ends_checkpoint |= *record == Record::CheckpointDone;
-    }
-    batch
 }
 
 fn take_from(urls: &[&str], shard: u32, shard_count: u32) -> io::Result<Taken> {
