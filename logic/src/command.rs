@@ -54,10 +54,7 @@ impl<S: Store> Logic<S> {
         let refused = match kept {
             Some(outcome) if outcome.digest == digest => {
                 self.tally.retries += 1;
-                match self.push_again(from, &outcome.reply)? {
-                    Ok(()) => return Ok(outcome.reply),
-                    Err(refused) => refused,
-                }
+                return Ok(outcome.reply);
             }
             Some(_) => {
                 let text = "this client_id was used before for another command";

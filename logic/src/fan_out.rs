@@ -1,16 +1,17 @@
 //! Who is told of a new message, and on which link. Owns the table of links, and that each shard takes each push once, whatever dies between: a push is numbered when
-//! it is durable, and sent again over the next link until its shard has confirmed it. Leaves the sessions of a user to the shard that owns their slot.
+//! it is durable, and sent again over the next link until its shard has confirmed it; what another process did not get confirmed is pushed again by the next one. Leaves the
+//! sessions of a user to the shard that owns their slot.
 
 use std::sync::Arc;
 
-use proto::backend::{Push, PushClass, Spot, Taken};
+use proto::backend::{PushClass, Spot, Taken};
 use proto::ids::{DeviceId, Slot, Uid};
-use proto::limits::{PUSH_TARGETS_MAX, PUSHES_UNCONFIRMED_BYTES_MAX};
+use proto::limits::PUSHES_UNCONFIRMED_BYTES_MAX;
 use proto::packet::{Codec, Message, ServerBody, ServerPacket, encode_server};
 
-use crate::store::Store;
-use crate::unconfirmed::{self, Unconfirmed};
-use crate::{Device, LinkId, Logic, Output};
+use crate::backlog::{Backlog, FanOut, Pushed};
+use crate::store::{Store, StoreError};
+use crate::{Device, LinkId, Logic, Output, Tally};
 
 /// The shards, by their links. The newest Hello is right about how many there are; a link that was set up under another number is not
 /// pushed to any more, since its slots are others'. Neither are the pushes that wait then: sessions do not survive such a change.
@@ -22,7 +23,7 @@ pub(crate) struct Shards {
     numbered: u64,
     places: Vec<Shard>,
     /// Pushes of the open batch, each with the number of outputs that go before it.
-    fresh: Vec<(usize, u32, Push)>,
+    fresh: Vec<(usize, FanOut)>,
     fresh_bytes: usize,
 }
 
@@ -30,12 +31,10 @@ pub(crate) struct Shards {
 #[derive(Debug, Default)]
 struct Shard {
     link: Option<LinkId>,
-    unconfirmed: Unconfirmed,
-    /// Its targets while a message is fanned out: kept for its memory.
-    targets: Vec<Target>,
+    backlog: Backlog,
+    /// The places of its users while a push is cut: kept for its memory.
+    users: Vec<u32>,
 }
-
-pub(crate) type Target = (Uid, Option<DeviceId>);
 
 impl Shards {
     pub(crate) fn new(epoch: u64) -> Self {
@@ -51,9 +50,9 @@ impl Shards {
         }
         if let Some(place) = self.places.get_mut(shard as usize) {
             place.link = Some(link);
-            place.unconfirmed.rewind();
+            place.backlog.rewind();
             if taken.epoch == self.epoch {
-                place.unconfirmed.confirm(taken.number);
+                place.backlog.confirm(taken.number);
             }
         }
     }
@@ -61,7 +60,7 @@ impl Shards {
     /// A shard has taken all pushes up to `number`.
     pub(crate) fn taken(&mut self, link: LinkId, number: u64) {
         if let Some(shard) = self.places.iter_mut().find(|shard| shard.link == Some(link)) {
-            shard.unconfirmed.confirm(number);
+            shard.backlog.confirm(number);
         }
     }
 
@@ -69,31 +68,6 @@ impl Shards {
     pub(crate) fn place(&self, link: LinkId) -> Option<(u32, u32)> {
         let place = self.places.iter().position(|known| known.link == Some(link))?;
         Some((place as u32, self.places.len() as u32))
-    }
-
-    /// Some users by their shard.
-    pub(crate) fn group(&self, users: &[Uid]) -> Vec<(u32, Vec<Target>)> {
-        let count = self.places.len() as u32;
-        let of_shard =
-            |shard: u32| users.iter().filter(move |uid| Slot::of(uid.as_str()).shard(count) == shard);
-        let groups =
-            (0..count).map(|shard| (shard, of_shard(shard).map(|uid| (uid.clone(), None)).collect()));
-        groups.filter(|(_, targets): &(_, Vec<_>)| !targets.is_empty()).collect()
-    }
-
-    /// Has a shard pushed something behind so many outputs of the open batch. `false` if it has no room for what may be lost.
-    pub(crate) fn push_if_room(&mut self, before: usize, shard: u32, push: Push) -> bool {
-        let known = self.places.get(shard as usize);
-        let has_room = known.is_some_and(|shard| !self.is_full(shard));
-        if has_room {
-            self.fresh_bytes += unconfirmed::bytes(&push);
-            self.fresh.push((before, shard, push));
-        }
-        has_room
-    }
-
-    fn is_full(&self, shard: &Shard) -> bool {
-        shard.unconfirmed.bytes() + self.fresh_bytes >= PUSHES_UNCONFIRMED_BYTES_MAX
     }
 
     pub(crate) fn down(&mut self, link: LinkId) {
@@ -104,19 +78,36 @@ impl Shards {
         }
     }
 
+    /// Has something pushed behind so many outputs of the open batch.
+    pub(crate) fn push(&mut self, before: usize, what: FanOut) {
+        self.fresh_bytes += what.bytes();
+        self.fresh.push((before, what));
+    }
+
+    fn is_full(&self, shard: &Shard) -> bool {
+        shard.backlog.bytes() + self.fresh_bytes >= PUSHES_UNCONFIRMED_BYTES_MAX
+    }
+
     /// Whether the shards of all these users have room for another push.
     pub(crate) fn has_room(&self, users: &[Uid]) -> bool {
-        if !self.places.iter().any(|shard| self.is_full(shard)) {
-            return true;
-        }
-        let count = self.places.len() as u32;
-        let shard_of = |uid: &Uid| self.places.get(Slot::of(uid.as_str()).shard(count) as usize);
-        !users.iter().filter_map(shard_of).any(|shard| self.is_full(shard))
+        !self.places.iter().any(|shard| self.is_full(shard)) || users.iter().all(|uid| self.has_room_for(uid))
+    }
+
+    /// Whether a user's shard has room for another push.
+    pub(crate) fn has_room_for(&self, uid: &Uid) -> bool {
+        let shard = self.places.get(Slot::of(uid.as_str()).shard(self.places.len() as u32) as usize);
+        shard.is_none_or(|shard| !self.is_full(shard))
     }
 
     /// Bytes of all pushes that are not confirmed.
     pub(crate) fn unconfirmed_bytes(&self) -> usize {
-        self.places.iter().map(|shard| shard.unconfirmed.bytes()).sum()
+        self.places.iter().map(|shard| shard.backlog.bytes()).sum()
+    }
+
+    /// The store's last place of which everything is confirmed, when all that it has goes up to `committed`.
+    fn confirmed(&self, committed: u64) -> u64 {
+        let after = self.places.iter().filter_map(|shard| shard.backlog.after());
+        after.min().map_or(committed, |after| after.min(committed))
     }
 
     /// The batch has failed: what it would have pushed has not happened.
@@ -126,70 +117,100 @@ impl Shards {
     }
 
     /// The batch is durable: its pushes are from now on. Moves `said` to `out` with them in their places, and before them what came to wait earlier.
-    pub(crate) fn let_out(&mut self, said: &mut Vec<Output>, out: &mut Vec<Output>) {
+    pub(crate) fn let_out(&mut self, said: &mut Vec<Output>, out: &mut Vec<Output>, tally: &mut Tally) {
         self.fresh_bytes = 0;
-        let Self { numbered, places, fresh, .. } = self;
-        let (mut fresh, mut moved) = (fresh.drain(..).peekable(), 0);
+        self.send(out);
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut moved = 0;
         let mut said = said.drain(..);
-        loop {
-            while let Some((_, shard, mut push)) = fresh.next_if(|(before, ..)| *before <= moved) {
-                let Some(shard) = places.get_mut(shard as usize) else { continue };
-                *numbered += 1;
-                push.number = *numbered;
-                shard.unconfirmed.add(Arc::new(push));
-                shard.send(out);
-            }
-            let Some(output) = said.next() else { break };
-            out.push(output);
-            moved += 1;
+        for (before, what) in fresh.drain(..) {
+            out.extend(said.by_ref().take(before - moved));
+            moved = before;
+            self.add(what, tally);
+            self.send(out);
         }
-        places.iter_mut().for_each(|shard| shard.send(out));
+        self.fresh = fresh;
+        out.extend(said);
     }
-}
 
-impl Shard {
-    /// Whatever was not sent over the link that is up, if one is.
+    /// Numbers a push that is durable, and gives each shard its part.
+    fn add(&mut self, mut what: FanOut, tally: &mut Tally) {
+        self.numbered += 1;
+        what.number = self.numbered;
+        let count = self.places.len() as u32;
+        tally.push_targets += what.users.len() as u64;
+        let what = Arc::new(what);
+        if let [only] = &mut self.places[..] {
+            tally.pushes += 1;
+            return only.backlog.add(Pushed { what, places: None });
+        }
+        for (place, uid) in (0..).zip(&*what.users) {
+            if let Some(shard) = self.places.get_mut(Slot::of(uid.as_str()).shard(count) as usize) {
+                shard.users.push(place);
+            }
+        }
+        for Shard { backlog, users, .. } in self.places.iter_mut().filter(|shard| !shard.users.is_empty()) {
+            tally.pushes += 1;
+            backlog.add(Pushed { what: Arc::clone(&what), places: Some(Arc::from(&users[..])) });
+            users.clear();
+        }
+    }
+
+    /// Whatever may be sent over the links that are up.
     fn send(&mut self, out: &mut Vec<Output>) {
-        if let Some(link) = self.link {
-            out.extend(self.unconfirmed.send().map(|push| Output::Push { link, push: Arc::clone(push) }));
+        for Shard { link, backlog, .. } in &mut self.places {
+            let Some(link) = *link else { continue };
+            while let Some(push) = backlog.send() {
+                out.push(Output::Push { link, push: push.clone() });
+            }
         }
     }
 }
 
 impl<S: Store> Logic<S> {
     /// Pushes a message to all members, but not to the device that said it.
-    pub(crate) fn fan_out(&mut self, from: &Device, members: &[Uid], message: Message) {
-        let Shards { places, fresh, fresh_bytes, .. } = &mut self.shards;
-        let shard_count = places.len() as u32;
-        for uid in members {
-            let shard = Slot::of(uid.as_str()).shard(shard_count);
-            match places.get_mut(shard as usize) {
-                Some(shard) => {
-                    let except = (*uid == from.uid).then(|| from.device.clone());
-                    shard.targets.push((uid.clone(), except));
-                }
-                None => self.tally.push_targets_dropped += 1,
+    pub(crate) fn fan_out(&mut self, from: &Device, members: &Arc<[Uid]>, message: Message) {
+        let said_by = members.binary_search(&from.uid).ok();
+        let except = said_by.map(|place| (place, from.device.clone()));
+        let push = fan_out(members, except, message, self.store.committed());
+        self.shards.push(self.outputs.len(), push);
+    }
+
+    /// Pushes what is durable and was not confirmed to the process before this one, as far as the store knows: the end of its life may have come between the commit and
+    /// the push. Which device said it is not known any more; everybody knows by its seq what they have. Done once, when the first shard has come.
+    pub(crate) fn push_again(&mut self) -> Result<(), StoreError> {
+        if self.pushed_again {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        self.store.not_taken(&mut |after, message| found.push((after, message)))?;
+        let mut pushes = Vec::new();
+        for (after, message) in found {
+            if let Some(conversation) = self.store.conversation(&message.conversation)? {
+                pushes.push(fan_out(&conversation.members, None, message, after));
             }
         }
-        let spot = Spot { conversation: message.conversation.clone(), seq: message.seq };
-        let mut packet = Vec::with_capacity(message.body.len() + 256);
-        encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Push(message)), &mut packet);
-        // Copied for each frame but the last, which is the only one of most single chats.
-        let mut frames: usize =
-            places.iter().map(|shard| shard.targets.len().div_ceil(PUSH_TARGETS_MAX)).sum();
-        for (shard, Shard { targets, .. }) in (0..).zip(places) {
-            while !targets.is_empty() {
-                frames -= 1;
-                let rest = targets.split_off(targets.len().min(PUSH_TARGETS_MAX));
-                let targets = std::mem::replace(targets, rest);
-                self.tally.pushes += 1;
-                self.tally.push_targets += targets.len() as u64;
-                let class = PushClass::Chat(spot.clone());
-                let packet = if frames == 0 { std::mem::take(&mut packet) } else { packet.clone() };
-                let push = Push { targets, packet, class, number: 0 };
-                *fresh_bytes += unconfirmed::bytes(&push);
-                fresh.push((self.outputs.len(), shard, push));
-            }
+        self.tally.pushed_again += pushes.len() as u64;
+        // They are durable already, whatever becomes of this batch.
+        for push in pushes {
+            self.shards.add(push, &mut self.tally);
+        }
+        self.pushed_again = true;
+        Ok(())
+    }
+
+    /// Lets the store know how much of it need not be pushed again by the next process.
+    pub(crate) fn note_confirmed(&mut self) {
+        if self.pushed_again {
+            let confirmed = self.shards.confirmed(self.store.committed());
+            self.store.taken(confirmed);
         }
     }
+}
+
+fn fan_out(members: &Arc<[Uid]>, except: Option<(usize, DeviceId)>, message: Message, after: u64) -> FanOut {
+    let spot = Spot { conversation: message.conversation.clone(), seq: message.seq };
+    let mut packet = Vec::with_capacity(message.body.len() + 256);
+    encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Push(message)), &mut packet);
+    FanOut { users: Arc::clone(members), except, packet, class: PushClass::Chat(spot), number: 0, after }
 }

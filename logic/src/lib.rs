@@ -11,8 +11,9 @@
 //! ```
 //!
 //! Reading order: [`Input`] and [`Output`], `machine`, `command` (once and in order, however often it is sent), then `submit`, `group`, `pull`,
-//! and `fan_out` (which link gets a push).
+//! `fan_out` (which link gets a push) and `backlog` (what waits for it).
 
+mod backlog;
 mod command;
 mod config;
 mod fan_out;
@@ -27,13 +28,11 @@ mod size;
 pub mod store;
 mod submit;
 mod tally;
-mod unconfirmed;
 
-use std::sync::Arc;
-
-use proto::backend::{Order, Presence, Push, Taken, Which};
+use proto::backend::{Order, Presence, Taken, Which};
 use proto::ids::{DeviceId, Uid};
 
+pub use backlog::Pushed;
 pub use config::Config;
 pub use machine::Logic;
 pub use tally::Tally;
@@ -162,6 +161,6 @@ pub enum Output {
         /// The link of the shard that owns the targets' slots.
         link: LinkId,
         /// The message and for whom it is.
-        push: Arc<Push>,
+        push: Pushed,
     },
 }

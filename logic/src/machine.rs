@@ -26,6 +26,8 @@ pub struct Logic<S> {
     pub(crate) online: Online,
     pub(crate) outputs: Vec<Output>,
     pub(crate) tally: Tally,
+    /// What the process before this one may not have pushed has been pushed.
+    pub(crate) pushed_again: bool,
     /// The requests of the batch, in case they must be refused.
     asked: Vec<Asked>,
     /// The links that have told who is online in this batch: each must be answered, or it would never tell again.
@@ -51,6 +53,7 @@ impl<S: Store> Logic<S> {
             online: Online::default(),
             outputs: Vec::new(),
             tally: Tally::default(),
+            pushed_again: false,
             asked: Vec::new(),
             told: Vec::new(),
             failure: None,
@@ -62,6 +65,7 @@ impl<S: Store> Logic<S> {
         match input {
             Input::LinkUp { link, shard, shard_count, taken } => {
                 self.shards.up(link, shard, shard_count, taken);
+                self.attempt(Self::push_again);
                 self.attempt(|logic| logic.tell_revocations(link, shard, shard_count));
             }
             Input::LinkDown { link } => {
@@ -127,12 +131,13 @@ impl<S: Store> Logic<S> {
 
     /// Makes the batch durable and then appends what it caused to `out`; on an error, what the type's page says.
     pub fn commit(&mut self, out: &mut Vec<Output>) -> Result<(), StoreError> {
+        self.note_confirmed();
         let committed = match self.failure.take() {
             Some(error) => Err(error),
             None => self.store.commit(),
         };
         match &committed {
-            Ok(()) => self.shards.let_out(&mut self.outputs, out),
+            Ok(()) => self.shards.let_out(&mut self.outputs, out, &mut self.tally),
             Err(error) => self.discard(error, out),
         }
         self.asked.clear();
@@ -155,7 +160,7 @@ impl<S: Store> Logic<S> {
             let packet = self.tally.encode(ServerPacket::answer(client_id, unavailable()));
             out.push(Output::Reply { link, call, packet });
         }
-        self.shards.let_out(&mut self.outputs, out);
+        self.shards.let_out(&mut self.outputs, out, &mut self.tally);
     }
 
     /// Housekeeping of the store, to be called between batches, when the answers of the last one are on their way.

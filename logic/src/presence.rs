@@ -3,16 +3,18 @@
 //! was last there is in the store.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use proto::backend::{Presence, Push, PushClass, Status};
+use proto::backend::{Presence, PushClass, Status};
 use proto::ids::{ConversationId, Slot, Uid};
-use proto::limits::{PUSH_TARGETS_MAX, WATCHERS_MAX};
+use proto::limits::WATCHERS_MAX;
 use proto::packet::{
     ClientBody, ClientPacket, Codec, Refused, RefusedCode, ServerBody, ServerPacket, UserPresence,
     decode_client, encode_server,
 };
 use proto::time::Now;
 
+use crate::backlog::FanOut;
 use crate::store::{Store, StoreError};
 use crate::{Device, LinkId, Logic, Output};
 
@@ -106,25 +108,19 @@ impl<S: Store> Logic<S> {
 
     fn tell_watchers(&mut self, uid: &Uid, online: bool, since_ms: u64) -> Result<(), StoreError> {
         let watchers = self.store.watchers(uid, WATCHERS_MAX)?;
-        if watchers.is_empty() {
+        let count = watchers.len();
+        let users: Arc<[_]> = watchers.into_iter().filter(|uid| self.shards.has_room_for(uid)).collect();
+        self.tally.push_targets_dropped += (count - users.len()) as u64;
+        if users.is_empty() {
             return Ok(());
         }
-        let users = vec![UserPresence { uid: uid.clone(), online, since_ms }];
+        let status = vec![UserPresence { uid: uid.clone(), online, since_ms }];
         let mut packet = Vec::new();
-        encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Presence(users)), &mut packet);
+        encode_server(Codec::Proto, ServerPacket::plain(ServerBody::Presence(status)), &mut packet);
         // A shard whose link is down hears of it with the next one: after a start of ours, one shard may tell who is there before the watchers' has come.
-        for (shard, targets) in self.shards.group(&watchers) {
-            for targets in targets.chunks(PUSH_TARGETS_MAX) {
-                let class = PushClass::Mergeable(format!("presence.{uid}"));
-                let push = Push { targets: targets.to_vec(), packet: packet.clone(), class, number: 0 };
-                if self.shards.push_if_room(self.outputs.len(), shard, push) {
-                    self.tally.pushes += 1;
-                    self.tally.push_targets += targets.len() as u64;
-                } else {
-                    self.tally.push_targets_dropped += targets.len() as u64;
-                }
-            }
-        }
+        let class = PushClass::Mergeable(format!("presence.{uid}"));
+        let push = FanOut { users, except: None, packet, class, number: 0, after: self.store.committed() };
+        self.shards.push(self.outputs.len(), push);
         Ok(())
     }
 

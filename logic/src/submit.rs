@@ -1,18 +1,15 @@
 //! Submit: a message gets its place in a conversation. Owns who may speak where and which seq and time a message has; leaves its delivery to
 //! `fan_out`.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proto::ids::{ConversationId, Uid};
 use proto::limits::PACKET_BYTES_MAX;
-use proto::packet::{
-    Body, Codec, Message, Refused, RefusedCode, ServerBody, Submit, SubmitOk, Target, decode_server,
-};
+use proto::packet::{Body, Message, Refused, RefusedCode, ServerBody, Submit, SubmitOk, Target};
 use proto::time::Now;
 
 use crate::refusal::{Verdict, not_a_member, unconfirmed, unknown_conversation};
-use crate::store::{Conversation, Piece, Store, StoreError};
+use crate::store::{Conversation, Store, StoreError};
 use crate::{Device, Logic, size};
 
 impl<S: Store> Logic<S> {
@@ -57,36 +54,6 @@ impl<S: Store> Logic<S> {
         };
         self.fan_out(from, &conversation.members, message);
         Ok(Ok(ServerBody::SubmitOk(ok)))
-    }
-}
-
-impl<S: Store> Logic<S> {
-    /// Pushes the newest message of a conversation once more when its submit comes again: this process, or the one before it, may have died between the
-    /// commit and the push. Of an older one the next push has told; and who has it already knows it by its seq. A refusal if there is no room for it.
-    pub(crate) fn push_again(
-        &mut self,
-        from: &Device,
-        reply: &[u8],
-    ) -> Result<Result<(), Refused>, StoreError> {
-        let Ok(ServerBody::SubmitOk(ok)) = decode_server(Codec::Proto, reply).map(|packet| packet.body)
-        else {
-            return Ok(Ok(()));
-        };
-        let newest = self.store.conversation(&ok.conversation)?.filter(|known| known.head == ok.seq);
-        let Some(conversation) = newest else { return Ok(Ok(())) };
-        if !self.shards.has_room(&conversation.members) {
-            self.tally.put_off += 1;
-            return Ok(Err(unconfirmed()));
-        }
-        let mut message = None;
-        self.store.messages(&ok.conversation, Piece::On { from: ok.seq, limit: 1 }, &mut |found| {
-            message = Some(found);
-            ControlFlow::Break(())
-        })?;
-        if let Some(message) = message {
-            self.fan_out(from, &conversation.members, message);
-        }
-        Ok(Ok(()))
     }
 }
 

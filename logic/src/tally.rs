@@ -30,10 +30,12 @@ pub struct Tally {
     pub pushes: u64,
     /// … the users they were for …
     pub push_targets: u64,
-    /// … and the users whose shard has never been heard of, or has no room for what may be lost: who is online.
+    /// … and the users whose shard has no room for what may be lost: who is online.
     pub push_targets_dropped: u64,
     /// Bytes of the pushes that are not confirmed at the moment.
     pub unconfirmed_bytes: u64,
+    /// Messages that the process before this one may not have pushed, and this one did.
+    pub pushed_again: u64,
     /// Commands that were put off because too much was not confirmed.
     pub put_off: u64,
     /// Users that shards have told of, coming, going or being there.

@@ -132,7 +132,7 @@ fn a_shard_without_a_link_gets_the_push_with_the_next_one() {
         .handle(rig.now, Input::LinkUp { link: newer, shard: 1, shard_count: 2, taken: Taken::default() });
     rig.logic.handle(rig.now, Input::LinkDown { link: link(1) });
     let (_, pushed) = rig.ask_raw(&phone, encode(2, text_to("bob", "hi")));
-    assert_eq!(pushed.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [link(0), newer, newer]);
+    assert_eq!(pushed.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [newer, link(0), newer]);
 
     let only = Input::LinkUp { link: logic::LinkId(8), shard: 0, shard_count: 1, taken: Taken::default() };
     rig.logic.handle(rig.now, only);

@@ -220,6 +220,30 @@ fn what_is_not_committed_is_lost<E: Engine>(lose: fn(&mut E)) {
     assert_eq!(store.conversation(&other).unwrap().unwrap().members, members(&["bob"]));
 }
 
+fn what_was_not_taken_is_known_after_the_power_was_lost<E: Engine>() {
+    let mut engine = E::new();
+    engine.store().create(&group(), members(&["alice", "bob"])).unwrap();
+    let mut places = Vec::new();
+    for seq in 1..=4 {
+        places.push(engine.store().committed());
+        engine.store().append(&message(seq, "bob")).unwrap();
+        // Up to the last but one, as it was when this one was written.
+        let taken = places.iter().rev().nth(1).copied();
+        engine.store().taken(taken.unwrap_or(0));
+        engine.store().commit().unwrap();
+    }
+    assert!(places.is_sorted_by(|one, next| one < next));
+    // Of this nobody hears.
+    let committed = engine.store().committed();
+    engine.store().taken(committed);
+    engine.store().append(&message(5, "bob")).unwrap();
+    engine.lose_power();
+    let mut found = Vec::new();
+    engine.store().not_taken(&mut |after, message| found.push((after, message))).unwrap();
+    let expected: Vec<_> = (3..=4).map(|seq| (places[seq as usize - 1], message(seq, "bob"))).collect();
+    assert_eq!(found, expected);
+}
+
 fn a_conversation_is_made_once_and_its_log_only_grows<E: Engine>() {
     let mut engine = E::new();
     let store = engine.store();
@@ -293,6 +317,10 @@ macro_rules! suite {
             #[test]
             fn what_is_not_committed_is_lost_by_rollback() {
                 super::what_is_not_committed_is_lost::<$engine>(|engine| engine.store().rollback().unwrap());
+            }
+            #[test]
+            fn what_was_not_taken_is_known_after_the_power_was_lost() {
+                super::what_was_not_taken_is_known_after_the_power_was_lost::<$engine>();
             }
             #[test]
             fn users_are_remembered() {

@@ -16,7 +16,7 @@ pub use crate::link::LinkError;
 use crate::rpc::frame;
 pub use order::{Act, Order, Report, SessionInfo, Which};
 pub use presence::{Presence, Status};
-pub use push::{Push, PushClass, Spot, Taken, push};
+pub use push::{Push, PushClass, Spot, Taken, push, push_to};
 
 /// The version of the backend protocol that this code speaks.
 pub const VERSION: u32 = 1;

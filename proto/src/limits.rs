@@ -351,8 +351,13 @@ pub const WRITER_QUEUE_MAX: usize = 16 * 1024;
 pub const STATE_LINKS_MAX: usize = 4 * SHARDS_MAX as usize;
 /// Bytes waiting for one state shard that does not read; then its link is closed. At half of it logic stops reading from the shard.
 pub const STATE_OUT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes of pushes that one state shard has not confirmed: two seconds of 50,000 messages each. With more, what would be pushed to it is refused as unavailable.
-pub const PUSHES_UNCONFIRMED_BYTES_MAX: usize = 24 * 1024 * 1024;
+/// Bytes of pushes that one state shard was sent and has not confirmed: two seconds of 50,000 messages each. With more, the next ones wait.
+pub const PUSHES_SENT_BYTES_MAX: usize = 24 * 1024 * 1024;
+/// Bytes of pushes that one state shard has not confirmed, those that it was not sent yet among them: more than 2,000 messages to 512 people each, some seconds' work.
+/// With more, what would be pushed to it is refused as unavailable.
+pub const PUSHES_UNCONFIRMED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What one receiver of a push weighs while it waits: the name, its place, and its memory's share of the allocator.
+pub const PUSH_TARGET_BYTES: usize = 48;
 /// What a client waits before it tries again when the store took nothing: long enough for an operator's alarm, short for a person.
 pub const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Members of conversations that the store keeps in memory, in all: at some 200 bytes for a single chat's two, below 32 MiB.
@@ -370,12 +375,23 @@ pub const STORE_LOG_COST: usize = 128;
 /// A transaction takes so many times its own cost from the tail to the tables, and deletes as many bytes that are of no more use from the journal: half of
 /// the tail comes while the other half leaves, and is deleted from the journal, one after the other.
 pub const STORE_FOLD_PACE: usize = 2;
+/// Tails that the rows of the store's journal may take, or one row's bytes if that is more: beyond that, those with messages that no shard has confirmed are deleted like all others, and are not pushed again by the next
+/// process.
+pub const STORE_JOURNAL_TAILS: usize = 3;
 
 const _: () = assert!(OUTCOMES_KEPT >= 8 * UPLINK_WINDOW as u64);
 const _: () = assert!(STATE_OUT_BYTES_MAX >= 16 * RPC_BODY_BYTES_MAX);
 const _: () = assert!(
-    PUSHES_UNCONFIRMED_BYTES_MAX + RPC_BODY_BYTES_MAX <= STATE_OUT_BYTES_MAX / 2,
+    PUSHES_SENT_BYTES_MAX + RPC_BODY_BYTES_MAX <= STATE_OUT_BYTES_MAX / 2,
     "a link that has come back takes all of them, and the shard is still read"
+);
+const _: () = assert!(
+    2000 * (GROUP_MEMBERS_MAX * PUSH_TARGET_BYTES + 1024) <= PUSHES_UNCONFIRMED_BYTES_MAX,
+    "a burst of messages to large groups waits"
+);
+const _: () = assert!(
+    GROUP_MEMBERS_MAX < PUSH_TARGETS_MAX && WATCHERS_MAX <= PUSH_TARGETS_MAX,
+    "a push is one frame for each shard"
 );
 const _: () =
     assert!(STORE_FOLD_PACE >= 2, "half of the tail has left and is deleted when the other half is full");

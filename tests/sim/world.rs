@@ -11,7 +11,7 @@ use client::{Command, Event, Machine};
 use gateway::{Bounds, Door, Gateway, Mode, Tls};
 use logic::store::memory::MemoryStore;
 use logic::{Device, LinkId, Logic};
-use proto::backend::{FromLogic, FromState, Push, to_state};
+use proto::backend::{FromLogic, FromState, to_state};
 use proto::close::CloseReason;
 use proto::ids::{ConnId, DeviceId, Uid};
 use proto::limits::{FRAGMENTS_MAX, PACKET_BYTES_MAX};
@@ -274,7 +274,7 @@ impl World {
                 logic::Output::PresenceTaken { link } => (link, FromLogic::PresenceTaken),
                 logic::Output::Kept { link, call } => (link, FromLogic::RevocationKept { call }),
                 logic::Output::Order { link, order } => (link, FromLogic::Order(order)),
-                logic::Output::Push { link, push } => (link, FromLogic::Push(Push::clone(&push))),
+                logic::Output::Push { link, push } => (link, FromLogic::Push(push.to_push())),
             };
             if let Some(host) = self.hosts.iter_mut().find(|host| host.logic_link == link) {
                 to_state(&mut host.from_logic, message);

@@ -55,10 +55,12 @@ reactor::counters! {
         counter pushes = "holdfast_logic_pushes";
         /// Users that the push frames were for.
         counter push_targets = "holdfast_logic_push_targets";
-        /// Users that were not told: their shard has never been heard of, or has no room for who is online.
+        /// Users that were not told who is online, because their shard has no room for it.
         counter push_targets_dropped = "holdfast_logic_push_targets_dropped";
         /// Bytes of pushes that state shards have not confirmed.
         gauge unconfirmed_bytes = "holdfast_logic_unconfirmed_bytes";
+        /// Messages that the process before this one may not have pushed, and this one did.
+        counter pushed_again = "holdfast_logic_pushed_again";
         /// Commands that were put off because too much was not confirmed.
         counter put_off = "holdfast_logic_commands_put_off";
         /// Users that shards have told of, coming, going or being there.
@@ -116,6 +118,7 @@ impl WriterCounters {
             push_targets,
             push_targets_dropped,
             unconfirmed_bytes,
+            pushed_again,
             put_off,
             presence,
             revocations,
@@ -131,6 +134,7 @@ impl WriterCounters {
         self.push_targets.set(*push_targets);
         self.push_targets_dropped.set(*push_targets_dropped);
         self.unconfirmed_bytes.set(*unconfirmed_bytes);
+        self.pushed_again.set(*pushed_again);
         self.put_off.set(*put_off);
         self.presence.set(*presence);
         self.revocations.set(*revocations);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use mio::{Registry, Token};
 use proto::auth::Claim;
-use proto::backend::{self, FromLogic, FromState, LinkError, to_state};
+use proto::backend::{FromLogic, FromState, LinkError, to_state};
 use proto::rpc::FrameError;
 use reactor::link::Link;
 use reactor::newcomers::Known;
@@ -124,7 +124,7 @@ pub(super) fn write(out: &mut Vec<u8>, output: Output) {
         Output::PresenceTaken { .. } => FromLogic::PresenceTaken,
         Output::Kept { call, .. } => FromLogic::RevocationKept { call },
         Output::Order { order, .. } => FromLogic::Order(order),
-        Output::Push { push, .. } => return backend::push(out, &push),
+        Output::Push { push, .. } => return push.write(out),
     };
     to_state(out, message);
 }

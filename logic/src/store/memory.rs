@@ -3,7 +3,7 @@
 
 mod people;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -23,6 +23,11 @@ pub struct MemoryStore {
     users: Users,
     /// How to take back what is not committed, oldest first.
     undo: Vec<Undo>,
+    /// Commits that had a message, and up to which of them all was taken.
+    committed: u64,
+    taken: u64,
+    /// The messages that were not taken when one was committed last, and the open transaction's: each with the place before its commit.
+    not_taken: VecDeque<(u64, ConversationId, u64)>,
     fault: Option<(u32, StoreError)>,
 }
 
@@ -55,6 +60,7 @@ impl MemoryStore {
                     if let Some(log) = self.conversations.get_mut(&id) {
                         log.messages.remove(&seq);
                     }
+                    self.not_taken.pop_back();
                 }
                 Undo::Keep(device, client_id) => {
                     if let Some(outcomes) = self.devices.get_mut(&device) {
@@ -143,6 +149,7 @@ impl Store for MemoryStore {
             return Err(StoreError::Broken(format!("seq {} is not beyond the head", message.seq)));
         }
         messages.insert(message.seq, message.clone());
+        self.not_taken.push_back((self.committed, message.conversation.clone(), message.seq));
         self.undo.push(Undo::Append(message.conversation.clone(), message.seq));
         Ok(())
     }
@@ -165,9 +172,30 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    fn taken(&mut self, place: u64) {
+        self.taken = self.taken.max(place);
+    }
+
+    fn not_taken(&mut self, take: &mut dyn FnMut(u64, Message)) -> Result<(), StoreError> {
+        self.may_fail()?;
+        for (after, id, seq) in self.not_taken.iter().filter(|(after, ..)| *after < self.committed) {
+            let message = self.conversations.get(id).and_then(|log| log.messages.get(seq));
+            take(*after, message.ok_or_else(|| StoreError::Broken(format!("no message {seq}")))?.clone());
+        }
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         self.may_fail()?;
         self.undo.clear();
+        if self.not_taken.back().is_some_and(|(after, ..)| *after == self.committed) {
+            self.committed += 1;
+            while self.not_taken.pop_front_if(|(after, ..)| *after < self.taken).is_some() {}
+        }
         Ok(())
     }
 

@@ -42,6 +42,16 @@ pub trait Store: People {
     /// Shows a piece of a conversation's log to `take`, until that breaks off.
     fn messages(&mut self, id: &ConversationId, piece: Piece, take: &mut Take<'_>) -> Result<(), StoreError>;
 
+    /// The place of the last commit in the order of all that there were: each with a message in it has a higher one than those before it.
+    fn committed(&self) -> u64;
+
+    /// All messages of the commits up to a place were taken by those who deliver them. That becomes durable with the next message, at the latest.
+    fn taken(&mut self, place: u64);
+
+    /// Shows the messages that were not taken, as far as is durable, in the order of their commits: each with a place before its commit. The oldest may be left out
+    /// if there are more than the store has room for.
+    fn not_taken(&mut self, take: &mut dyn FnMut(u64, Message)) -> Result<(), StoreError>;
+
     /// Makes everything since the last commit durable: it survives a crash of the process and of the machine.
     fn commit(&mut self) -> Result<(), StoreError>;
 

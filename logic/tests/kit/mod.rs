@@ -146,7 +146,7 @@ pub(crate) fn reply(out: &[Output], wanted: u64) -> Option<ServerPacket> {
 
 pub(crate) fn pushes(out: Vec<Output>) -> Vec<(LinkId, Push)> {
     let push = |output| match output {
-        Output::Push { link, push } => Some((link, Push::clone(&push))),
+        Output::Push { link, push } => Some((link, push.to_push())),
         _ => None,
     };
     out.into_iter().filter_map(push).collect()

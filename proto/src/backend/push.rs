@@ -55,26 +55,38 @@ pub struct Taken {
 
 /// Appends a push's frame. It has at most [`PUSH_TARGETS_MAX`] targets.
 pub fn push(out: &mut Vec<u8>, push: &Push) {
+    let targets = push.targets.iter().map(|(uid, except)| (uid, except.as_ref()));
+    push_to(out, targets, &push.packet, &push.class, push.number);
+}
+
+/// Appends the frame of a push whose parts lie elsewhere.
+pub fn push_to<'a>(
+    out: &mut Vec<u8>,
+    targets: impl Iterator<Item = (&'a Uid, Option<&'a DeviceId>)>,
+    packet: &[u8],
+    class: &PushClass,
+    push_number: u64,
+) {
     let none = ("", 0);
-    let (class, (conversation, seq), merge_key) = match &push.class {
+    let (class, (conversation, seq), merge_key) = match class {
         PushClass::Chat(spot) => (wire::PushClass::Chat, (spot.conversation.as_str(), spot.seq), ""),
         PushClass::Control(spot) => (wire::PushClass::Control, (spot.conversation.as_str(), spot.seq), ""),
         PushClass::Mergeable(key) => (wire::PushClass::Mergeable, none, key.as_str()),
     };
     frame(out, PUSH, |out| {
-        for (uid, except) in &push.targets {
-            let except = except.as_ref().map_or("", DeviceId::as_str);
+        for (uid, except) in targets {
+            let except = except.map_or("", DeviceId::as_str);
             encode_key(1, WireType::LengthDelimited, out);
             encode_varint((text_bytes(uid.as_str()) + text_bytes(except)) as u64, out);
             text(1, uid.as_str(), out);
             text(2, except, out);
         }
-        bytes(2, &push.packet, out);
+        bytes(2, packet, out);
         text(3, conversation, out);
         number(4, seq, out);
         number(5, class as u64, out);
         text(6, merge_key, out);
-        number(7, push.number, out);
+        number(7, push_number, out);
     });
 }
 

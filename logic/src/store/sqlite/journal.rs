@@ -4,16 +4,21 @@
 //! A message of a random pair would dirty a page of its own in each table it goes to, and a page costs more than the message. So a transaction
 //! writes one row, whatever it is about, and takes along some of what came before it: twice its own cost at most and one run, and as much of the journal
 //! that is of no more use. So no transaction has much to do for others, and the tail and the journal stay within their bounds.
+//!
+//! A row tells up to which one all messages were taken by those who deliver them: the next process finds what it must deliver again.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt as _};
-use proto::limits::{OUTCOMES_KEPT, STORE_FOLD_PACE};
+use proto::ids::ConversationId;
+use proto::limits::{OUTCOMES_KEPT, STORE_FOLD_PACE, STORE_JOURNAL_TAILS, STORE_ROW_BYTES};
+use proto::packet::Message;
 use rusqlite::params;
 
 use super::record::{Log, changes};
 use super::tail::{Leaving, Tail};
-use super::{SqliteStore, schema};
+use super::{SqliteStore, damaged, schema};
 use crate::store::StoreError;
 
 /// The rows of the table `journal`.
@@ -24,6 +29,19 @@ pub(super) struct Journal {
     /// The number of the last one that there has been. Counted here: SQLite would begin anew whenever the table is empty, and a new row would look like
     /// one that is of no more use.
     last: i64,
+    /// The last one that is committed.
+    pub(super) committed: i64,
+    /// The last one whose messages all were taken.
+    pub(super) taken: i64,
+    /// Of all rows.
+    bytes: usize,
+}
+
+impl Journal {
+    /// The rows are durable.
+    pub(super) fn commit(&mut self) {
+        self.committed = self.last;
+    }
 }
 
 impl SqliteStore {
@@ -35,8 +53,9 @@ impl SqliteStore {
         self.begin()?;
         self.journal.last += 1;
         let (row, changes) = (self.journal.last, self.tail.unwritten());
-        self.run(schema::ADD_TO_JOURNAL, params![row, changes])?;
+        self.run(schema::ADD_TO_JOURNAL, params![row, changes, self.journal.taken])?;
         self.journal.rows.push_back((row, changes.len()));
+        self.journal.bytes += changes.len();
         self.tail.written(row);
         Ok(())
     }
@@ -76,14 +95,19 @@ impl SqliteStore {
         }
     }
 
-    /// Deletes rows that have nothing the tables do not have: so many bytes, and one row more.
+    /// Deletes rows that have nothing the tables do not have: so many bytes, and one row more. Those with messages that were not taken stay, unless they become too many.
     fn drop_rows(&mut self, mut bytes: usize) -> Result<(), StoreError> {
-        let spent = self.tail.spent();
+        let mut spent = self.tail.spent();
+        let most = self.tail_bytes.saturating_mul(STORE_JOURNAL_TAILS).max(STORE_ROW_BYTES);
+        if self.journal.bytes <= most {
+            spent = spent.min(self.journal.taken);
+        }
         let mut through = None;
         while bytes > 0
             && let Some((row, size)) = self.journal.rows.pop_front_if(|(row, _)| *row <= spent)
         {
             bytes = bytes.saturating_sub(size);
+            self.journal.bytes -= size;
             through = Some(row);
         }
         through.map_or(Ok(()), |row| self.run(schema::DROP_FROM_JOURNAL, [row]))
@@ -109,13 +133,39 @@ impl SqliteStore {
                 }
             }
             journal.last = row.get(0)?;
+            journal.taken = row.get(2)?;
             journal.rows.push_back((journal.last, bytes.len()));
+            journal.bytes += bytes.len();
             tail.written(journal.last);
             tail.turn();
         }
         drop(rows);
         drop(statement);
+        // After a rollback this process knows more than what is written.
+        journal.last = journal.last.max(self.journal.committed);
+        journal.committed = journal.last;
+        journal.taken = journal.taken.max(self.journal.taken).min(journal.committed);
         (self.journal, self.tail) = (journal, tail);
+        Ok(())
+    }
+
+    /// Shows the messages of committed rows that were not taken, with the row before theirs.
+    pub(super) fn read_not_taken(&mut self, take: &mut dyn FnMut(u64, Message)) -> Result<(), StoreError> {
+        let Journal { taken, committed, .. } = self.journal;
+        let mut statement = self.connection.prepare_cached(schema::READ_NOT_TAKEN)?;
+        let rows = statement.query_map([taken, committed], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+        drop(statement);
+        for (row, bytes) in rows {
+            for change in changes(&bytes) {
+                let (Log::Conversation(id), record) = change? else { continue };
+                let name = self.connection.prepare_cached(schema::NAME_CONVERSATION)?;
+                let name: String = { name }.query_row([id], |row| row.get(0))?;
+                let name = ConversationId::try_from(name).map_err(|error| damaged("a name", &error))?;
+                let members = Arc::clone(&self.must_know(&name)?.conversation.members);
+                take(row as u64 - 1, record.message(&name, &members)?);
+            }
+        }
         Ok(())
     }
 

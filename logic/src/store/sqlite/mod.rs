@@ -222,12 +222,26 @@ impl Store for SqliteStore {
         self.read_messages(key, piece, &mut |record| Ok(take(record.message(id, &members)?)))
     }
 
+    fn committed(&self) -> u64 {
+        self.journal.committed as u64
+    }
+
+    fn taken(&mut self, place: u64) {
+        self.journal.taken = self.journal.taken.max(place as i64);
+    }
+
+    fn not_taken(&mut self, take: &mut dyn FnMut(u64, Message)) -> Result<(), StoreError> {
+        self.begin()?;
+        self.read_not_taken(take)
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         self.write_journal()?;
         self.fold()?;
         if self.in_transaction {
             self.run("COMMIT", ())?;
             self.in_transaction = false;
+            self.journal.commit();
         }
         Ok(())
     }

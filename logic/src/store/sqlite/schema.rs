@@ -5,7 +5,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x484F_4C44;
 
 /// What turns a store of version n into one of version n + 1; an empty file is version 0.
-pub(super) const MIGRATIONS: [&str; 3] = [V1, V2, V3];
+pub(super) const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
 
 /// * Rows that are written with each message refer to others by integers. References are not enforced: a look-up for each would cost more
 ///   than it could find, since all of them are made by this crate.
@@ -98,6 +98,9 @@ const V3: &str = "
     DROP TABLE outcomes;
 ";
 
+/// `taken` is the last row whose messages all had been taken when this one was written; nothing is known of rows that are older than the column, and nothing is owed.
+const V4: &str = "ALTER TABLE journal ADD COLUMN taken INTEGER NOT NULL DEFAULT 9223372036854775807";
+
 pub(super) const KEEP_REVOCATION: &str = "
     INSERT INTO revocations (uid, token, before_s) VALUES (?1, ?2, ?3)
     ON CONFLICT (uid, token) DO UPDATE SET before_s = max(before_s, excluded.before_s)";
@@ -115,12 +118,15 @@ pub(super) const FIND_DEVICE: &str = "SELECT id FROM devices WHERE uid = ?1 AND 
 pub(super) const ADD_DEVICE: &str = "INSERT INTO devices (uid, device) VALUES (?1, ?2)";
 
 pub(super) const FIND_CONVERSATION: &str = "SELECT id FROM conversations WHERE name = ?1";
+pub(super) const NAME_CONVERSATION: &str = "SELECT name FROM conversations WHERE id = ?1";
 pub(super) const ADD_CONVERSATION: &str = "INSERT INTO conversations (name) VALUES (?1)";
 pub(super) const FIND_MEMBERS: &str = "SELECT uid FROM members WHERE conversation = ?1 ORDER BY number";
 pub(super) const ADD_MEMBER: &str = "INSERT INTO members (conversation, number, uid) VALUES (?1, ?2, ?3)";
 
-pub(super) const ADD_TO_JOURNAL: &str = "INSERT INTO journal (id, changes) VALUES (?1, ?2)";
-pub(super) const READ_JOURNAL: &str = "SELECT id, changes FROM journal ORDER BY id";
+pub(super) const ADD_TO_JOURNAL: &str = "INSERT INTO journal (id, changes, taken) VALUES (?1, ?2, ?3)";
+pub(super) const READ_JOURNAL: &str = "SELECT id, changes, taken FROM journal ORDER BY id";
+pub(super) const READ_NOT_TAKEN: &str =
+    "SELECT id, changes FROM journal WHERE id > ?1 AND id <= ?2 ORDER BY id";
 pub(super) const DROP_FROM_JOURNAL: &str = "DELETE FROM journal WHERE id <= ?1";
 
 pub(super) const ADD_MESSAGES: &str =
