@@ -51,7 +51,7 @@ use crate::token::{KeySpec, Keys};
         @live token_audience: String = "holdfast",
         /// How often a client shall give a sign of life.
         heartbeat_interval: Duration ["100ms"..="10m"] = limits::HEARTBEAT_INTERVAL,
-        /// A session without a sign of life for so long ends.
+        /// A connection without a sign of life for so long is given up, a 64th of that later at most.
         heartbeat_deadline: Duration ["500ms"..="1h"] = limits::HEARTBEAT_DEADLINE,
         /// A client shall acknowledge a push at the latest after this.
         ack_delay: Duration ["0s"..="10s"] = limits::ACK_DELAY,

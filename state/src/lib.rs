@@ -18,6 +18,7 @@ mod inflight;
 pub mod journal;
 mod policy;
 mod presence;
+mod pulse;
 mod reactors;
 mod revocations;
 mod secrets;

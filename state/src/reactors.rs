@@ -10,6 +10,7 @@ use proto::link::Hello;
 use slab::Slab;
 
 use crate::GatewayLink;
+use crate::pulse::Pulse;
 
 /// What a connection is to the shard: a session, or one that has none (yet), each by its place. The highest bit tells which.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,9 +62,27 @@ pub(crate) struct Reactor {
     pub(crate) loss: u64,
     /// By the index bits of the ConnId: a reactor has no two connections of one index at a time. 9 bytes each, whatever the index.
     connections: HashMap<u32, Holder, FixedState>,
+    /// When each of them was last reported alive.
+    pub(crate) pulse: Pulse,
 }
 
 impl Reactor {
+    /// A reactor without a link or connections.
+    fn new(gateway: u16, number: u8, boot_epoch: u64) -> Self {
+        Self {
+            gateway,
+            number,
+            boot_epoch,
+            link: None,
+            reconciling: false,
+            congested: false,
+            behind: VecDeque::new(),
+            loss: 0,
+            connections: HashMap::default(),
+            pulse: Pulse::default(),
+        }
+    }
+
     /// Whether a connection is this reactor's to speak for.
     pub(crate) fn owns(&self, conn: ConnId) -> bool {
         conn.gateway() == self.gateway && conn.reactor() == self.number
@@ -77,6 +96,11 @@ impl Reactor {
     /// How many connections there are.
     pub(crate) fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Panics if its parts disagree.
+    pub(crate) fn check_invariants(&self) {
+        assert_eq!(self.pulse.held(), self.connections.len(), "each connection has a pulse");
     }
 
     /// All connections.
@@ -165,19 +189,8 @@ impl Reactors {
     /// Binds a fresh link to a reactor; whether this one was known is told by its boot epoch. Its place.
     pub(crate) fn bind(&mut self, link: GatewayLink, gateway: u16, number: u8, boot_epoch: u64) -> u32 {
         let known = self.find(gateway, number);
-        let place = known.unwrap_or_else(|| {
-            self.table.insert(Reactor {
-                gateway,
-                number,
-                boot_epoch,
-                link: None,
-                reconciling: false,
-                congested: false,
-                behind: VecDeque::new(),
-                loss: 0,
-                connections: HashMap::default(),
-            }) as u32
-        });
+        let place =
+            known.unwrap_or_else(|| self.table.insert(Reactor::new(gateway, number, boot_epoch)) as u32);
         let reactor = &mut self.table[place as usize];
         (reactor.link, reactor.boot_epoch, reactor.reconciling) = (Some(link), boot_epoch, true);
         self.links[link.0 as usize] = Link::Of(place);
@@ -191,10 +204,7 @@ impl Reactors {
         }
         self.losses += 1;
         let loss = self.losses;
-        let connections = HashMap::default();
-        let (link, reconciling, congested, behind) = (None, false, false, VecDeque::new());
-        let reactor =
-            Reactor { gateway, number, boot_epoch, link, reconciling, congested, behind, loss, connections };
+        let reactor = Reactor { loss, ..Reactor::new(gateway, number, boot_epoch) };
         (self.table.insert(reactor) as u32, Some(loss))
     }
 
@@ -225,14 +235,20 @@ impl Reactors {
     /// Takes note of who holds a connection from now on.
     pub(crate) fn hold(&mut self, place: u32, conn: ConnId, held: Held) {
         if let Some(reactor) = self.get_mut(place) {
-            reactor.connections.insert(conn.index(), held.into());
+            match reactor.connections.insert(conn.index(), held.into()) {
+                None => reactor.pulse.begin(conn.index()),
+                // What was held under this index may have been another connection.
+                Some(_) => _ = reactor.pulse.take(conn.index()),
+            }
         }
     }
 
     /// Takes note that nobody holds a connection any more.
     pub(crate) fn release(&mut self, place: u32, conn: ConnId) {
-        if let Some(reactor) = self.get_mut(place) {
-            reactor.connections.remove(&conn.index());
+        if let Some(reactor) = self.get_mut(place)
+            && reactor.connections.remove(&conn.index()).is_some()
+        {
+            reactor.pulse.end(conn.index());
         }
         self.forget_if_empty(place);
     }

@@ -26,7 +26,7 @@ pub(crate) struct Session {
     pub(crate) uplink: Uplink,
     pub(crate) inflight: InFlight,
     names: Names,
-    /// The last sign of life, in ticks of the heartbeat wheel, rounded up.
+    /// The last sign of life that was seen here, in ticks of the heartbeat wheel, rounded up; reports of its reactor that came since are in [`crate::pulse`].
     pub(crate) alive: u32,
     /// Another session of the same user; [`NOBODY`] ends the list. Kept by [`crate::sessions`].
     pub(crate) next_of_user: u32,

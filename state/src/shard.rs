@@ -31,6 +31,7 @@ use crate::calls::Calls;
 use crate::counts::Counts;
 use crate::event::{COUNT_BITS, SLOT_BITS, SessionName};
 use crate::presence::Roll;
+use crate::pulse::Scale;
 use crate::reactors::Reactors;
 use crate::revocations::Revocations;
 use crate::secrets::SecretKey;
@@ -44,6 +45,9 @@ pub use trace::Note;
 /// Milliseconds of a tick of both wheels: far finer than what is timed, and 32 bits of them last eight years.
 const TICK_MS: u64 = 64;
 
+/// Sessions of which the pulse is felt before the first of them is judged: they fit into the nearest cache.
+const LOOKED_AT_TOGETHER: usize = 64;
+
 /// The owner of some slots' sessions.
 #[derive(Debug)]
 pub struct Shard {
@@ -54,6 +58,8 @@ pub struct Shard {
     /// Connections without a session.
     waiting: Slab<Waiting>,
     reactors: Reactors,
+    /// What reactors' reports of life are written down in.
+    pulse_scale: Scale,
     calls: Calls,
     revocations: Revocations,
     pushes_taken: confirm::PushesTaken,
@@ -123,6 +129,7 @@ impl Shard {
             sessions: Sessions::new(settings.seed),
             waiting: Slab::new(),
             reactors: Reactors::default(),
+            pulse_scale: Scale::new(settings.heartbeat_deadline),
             calls: Calls::default(),
             revocations: Revocations::default(),
             pushes_taken: confirm::PushesTaken::default(),
@@ -236,9 +243,12 @@ impl Shard {
             self.login_expired(place, out);
         }
         self.heartbeats.expire(now.mono_ms, &mut due);
-        for place in due.drain(..) {
-            self.heartbeat_due(now, place, out);
+        for places in due.chunks(LOOKED_AT_TOGETHER) {
+            // All are fetched before the first is judged, so that none waits for another.
+            places.iter().for_each(|place| self.feel_pulse(now, *place));
+            places.iter().for_each(|place| self.heartbeat_due(now, *place, out));
         }
+        due.clear();
         self.resends.expire(now.mono_ms, &mut due);
         for place in due.drain(..) {
             self.resend_due(now, place, out);

@@ -61,6 +61,7 @@ impl Shard {
     /// Ends a session, without a word to its client.
     pub(super) fn end_session(&mut self, now: Now, place: u32, reason: CloseReason, out: &mut dyn Output) {
         self.note(place, Note::Ended(reason), out);
+        self.feel_pulse(now, place);
         let Some(session) = self.sessions.remove(place) else { return };
         self.heartbeats.cancel(place);
         self.resends.cancel(place);
@@ -144,7 +145,7 @@ impl Shard {
         self.end_waiting(place);
     }
 
-    /// It is time to look at a session: its grace is over, or it has been silent too long, or has a new deadline.
+    /// It is time to look at a session, whose pulse has just been felt: its grace is over, or it has been silent too long, or has a new deadline.
     pub(super) fn heartbeat_due(&mut self, now: Now, place: u32, out: &mut dyn Output) {
         let Some(session) = self.sessions.get_mut(place) else { return };
         if !session.is_attached() {

@@ -8,8 +8,9 @@ use proto::packet::{Codec, decode_client};
 use proto::time::Now;
 
 use super::speech::Line;
-use super::{Shard, tick};
+use super::{Shard, TICK_MS, tick};
 use crate::reactors::Held;
+use crate::session::Session;
 use crate::{Event, Fault, GatewayLink, Output};
 
 impl Shard {
@@ -129,18 +130,31 @@ impl Shard {
         Err(Fault::Foreign(conn))
     }
 
-    /// One lookup and one store for each connection; the timers look at what is stored when they are due.
+    /// One store for each connection; the timers look at what is stored when they are due.
     fn alive(&mut self, now: Now, reactor: u32, indices: Alive<'_>) -> Result<(), Fault> {
-        let Some(reactor) = self.reactors.get(reactor) else { return Ok(()) };
-        let tick = tick(now);
+        let Some(reactor) = self.reactors.get_mut(reactor) else { return Ok(()) };
+        let beat = self.pulse_scale.beat(now);
         for index in indices {
-            if let Some(Held::Session(place)) = reactor.at(index.map_err(Fault::Frame)?)
-                && let Some(session) = self.sessions.get_mut(place)
-            {
-                session.alive = tick;
-            }
+            reactor.pulse.note(index.map_err(Fault::Frame)?, beat);
         }
         Ok(())
+    }
+
+    /// Has a session know of the last report of its life; to be called before its connection is let go.
+    pub(super) fn feel_pulse(&mut self, now: Now, place: u32) {
+        let Some(session) = self.sessions.get_mut(place) else { return };
+        let Some(reactor) = self.reactors.get_mut(session.reactor) else { return };
+        if let Some(moment_ms) = self.pulse_scale.moment(reactor.pulse.take(session.conn.index()), now) {
+            session.alive = session.alive.max(tick(Now { mono_ms: moment_ms, ..now }));
+        }
+    }
+
+    /// The monotonic millisecond of a session's last sign of life, rounded up.
+    pub(super) fn last_life_ms(&self, now: Now, session: &Session) -> u64 {
+        let reactor = self.reactors.get(session.reactor);
+        let beat = reactor.map(|reactor| reactor.pulse.last(session.conn.index()));
+        let reported = beat.and_then(|beat| self.pulse_scale.moment(beat, now));
+        reported.unwrap_or(0).max(u64::from(session.alive) * TICK_MS)
     }
 
     /// Who holds exactly this connection.

@@ -56,6 +56,7 @@ impl Shard {
     fn check_connections(&self) {
         let mut held = 0;
         for (place, reactor) in self.reactors.iter() {
+            reactor.check_invariants();
             for (index, holder) in reactor.iter() {
                 held += 1;
                 let conn = self.conn_of(holder).expect("a connection leads to who holds it");

@@ -8,7 +8,7 @@ use proto::limits::REPORTED_SESSIONS_MAX;
 use proto::packet::KickedReason;
 use proto::time::Now;
 
-use super::{Shard, TICK_MS};
+use super::Shard;
 use crate::calls::Asker;
 use crate::grant::Grant;
 use crate::revocations::Revoked;
@@ -95,7 +95,7 @@ impl Shard {
             device: session.device().parse().ok()?,
             class: session.grant.class,
             online: session.is_attached(),
-            idle_ms: now.mono_ms.saturating_sub(u64::from(session.alive) * TICK_MS),
+            idle_ms: now.mono_ms.saturating_sub(self.last_life_ms(now, session)),
             in_flight: session.inflight.len() as u32,
         })
     }

@@ -5,6 +5,7 @@ mod classes_go_before_one_another;
 mod commands_keep_their_order;
 mod devices_are_limited;
 mod heartbeats_are_watched;
+mod heartbeats_are_watched_as_a_simple_model_would;
 mod links_come_and_go;
 mod logins_are_checked;
 mod orders_end_sessions;

@@ -170,8 +170,8 @@ pub(crate) fn sessions(count: u32) -> io::Result<()> {
     let told = stage.spent.as_secs_f64() * 1e9 / f64::from(reports) / f64::from(count);
     let all = (stage.spent + turns).as_secs_f64() * 1e9 / f64::from(reports) / f64::from(count);
     println!(
-        "{told:.1} ns a heartbeat; with its timer {all:.1} ns, {}",
-        table::at_most((all * 10.0).round() / 10.0, Some(10.0))
+        "{told:.1} ns a heartbeat; {}; with the looks of its session's timer {all:.1} ns",
+        table::at_most((told * 10.0).round() / 10.0, Some(10.0))
     );
     Ok(())
 }
