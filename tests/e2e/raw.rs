@@ -2,7 +2,7 @@
 //! any kind can be sent, too.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use client::wire::{Received, Transport, Wire};
@@ -136,9 +136,14 @@ pub(crate) fn exchange(edge: SocketAddr, bytes: &[u8]) -> String {
 
 /// Connects, with bounds on waiting.
 pub(crate) fn connect(edge: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&edge, PATIENCE).expect("the gateway listens");
-    stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
+    try_connect(edge).expect("the gateway listens")
+}
+
+/// The same where the server may close it before the call is back.
+pub(crate) fn try_connect(edge: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&edge, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
