@@ -38,6 +38,8 @@ pub struct Sockets {
     pool: Pool,
     queued: usize,
     traffic: Traffic,
+    /// What is done before the writing side of a socket is ended.
+    last_words: Option<fn(BorrowedFd<'_>)>,
 }
 
 /// 24 bytes when idle, and nothing elsewhere.
@@ -314,6 +316,11 @@ impl Sockets {
         self.dirty = dirty;
     }
 
+    /// From here on this is done with each socket when all that waits for it has left, just before its writing side is ended.
+    pub fn set_last_words(&mut self, say: fn(BorrowedFd<'_>)) {
+        self.last_words = Some(say);
+    }
+
     /// Ends the writing side once all that waits has left: the client then sees the end of the stream.
     pub fn finish(&mut self, index: u32) {
         let Some(socket) = self.table.get_mut(index as usize) else { return };
@@ -349,8 +356,7 @@ impl Sockets {
         };
         let Some(out) = &mut socket.out else {
             if socket.ending {
-                // The client may be gone already, which the next read tells.
-                drop(stream.shutdown(Shutdown::Write));
+                end(stream, self.last_words);
             }
             return None;
         };
@@ -375,13 +381,22 @@ impl Sockets {
             return (!was_behind).then_some(Flushed::Blocked);
         }
         if socket.ending {
-            drop(stream.shutdown(Shutdown::Write));
+            end(stream, self.last_words);
         }
         if let Some(out) = socket.out.take() {
             self.pool.give(out);
         }
         was_behind.then_some(Flushed::Drained)
     }
+}
+
+/// Ends the writing side of a stream that everything has left for.
+fn end(stream: &TcpStream, last_words: Option<fn(BorrowedFd<'_>)>) {
+    if let Some(say) = last_words {
+        say(stream.as_fd());
+    }
+    // The client may be gone already, which the next read tells.
+    drop(stream.shutdown(Shutdown::Write));
 }
 
 /// The one read buffer of a reactor. Between [`Scratch::receive`] and [`Scratch::keep`] it holds the bytes of one socket: what was left of them before, and

@@ -101,10 +101,109 @@ pub fn set_timer(timer: BorrowedFd<'_>, wait: Duration) -> io::Result<()> {
 /// differ (ip(7), IP_BIND_ADDRESS_NO_PORT).
 pub fn bind_address_without_port(socket: BorrowedFd<'_>) -> io::Result<()> {
     let on: libc::c_int = 1;
-    let (level, option) = (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT);
-    let (value, length) = ((&raw const on).cast(), size_of::<libc::c_int>() as libc::socklen_t);
-    // SAFETY: `value` points to `length` readable bytes for the duration of the call.
-    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value, length) })
+    set_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, &on.to_ne_bytes())
+}
+
+/// What the kernel calls its TLS among the protocols above TCP, as it tells it: with the zero behind it.
+const TLS_PROTOCOL: &[u8] = b"tls\0";
+
+/// Puts the kernel's TLS between a connected TCP socket and its user (the kernel's documentation, networking/tls). Until it has keys, bytes pass as they are.
+///
+/// # Errors
+/// `NotFound` where the kernel has no TLS.
+pub fn attach_tls(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(socket, libc::SOL_TCP, libc::TCP_ULP, TLS_PROTOCOL)
+}
+
+/// Whether [`attach_tls`] was done with this socket, by whichever process.
+pub fn has_tls(socket: BorrowedFd<'_>) -> bool {
+    let mut name = [0_u8; 16];
+    let mut size = name.len() as libc::socklen_t;
+    let (level, option) = (libc::SOL_TCP, libc::TCP_ULP);
+    // SAFETY: `name` is writable and `size` tells how far; both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), level, option, name.as_mut_ptr().cast(), &raw mut size)
+    };
+    result == 0 && name.starts_with(TLS_PROTOCOL)
+}
+
+/// Gives the kernel's TLS the keys for one direction, laid out as its `tls12_crypto_info_*` of the cipher: from here on it encrypts what is sent, or decrypts
+/// what comes.
+///
+/// # Errors
+/// `InvalidInput` or `NotFound` for a cipher that the kernel does not have.
+pub fn set_tls_keys(socket: BorrowedFd<'_>, way: TlsWay, keys: &[u8]) -> io::Result<()> {
+    let option = match way {
+        TlsWay::Out => libc::TLS_TX,
+        TlsWay::In => libc::TLS_RX,
+    };
+    set_option(socket, libc::SOL_TLS, option, keys)
+}
+
+/// Which records keys are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsWay {
+    /// Those that are sent.
+    Out,
+    /// Those that come.
+    In,
+}
+
+/// Room for a control message of one byte, in words: the kernel wants it aligned.
+const TLS_CONTROL_WORDS: usize =
+    // SAFETY: CMSG_SPACE only computes.
+    unsafe { libc::CMSG_SPACE(1) } as usize / size_of::<u64>();
+
+/// Sends one record of another type than data, such as an alert, over a socket with the kernel's TLS.
+pub fn send_tls_record(socket: BorrowedFd<'_>, record_type: u8, bytes: &[u8]) -> io::Result<()> {
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut control = [0_u64; TLS_CONTROL_WORDS];
+    // SAFETY: msghdr is a plain structure for which all zeroes is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: `control` is aligned and has room for a header with one byte, which is all that is written. The message points to `bytes` and `control`, which
+    // live on; the kernel only reads them.
+    unsafe {
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_TLS;
+        (*header).cmsg_type = libc::TLS_SET_RECORD_TYPE;
+        (*header).cmsg_len = libc::CMSG_LEN(1) as usize;
+        libc::CMSG_DATA(header).write(record_type);
+        length(libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) as libc::c_long)
+            .map(drop)
+    }
+}
+
+/// Receives from a socket with the kernel's TLS what [`receive`] refuses with `EIO`: a record of another type than data. Its type, and how many bytes it had.
+///
+/// # Errors
+/// As recvmsg(2); `InvalidData` where the kernel does not tell the type.
+pub fn receive_tls_record(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(u8, usize)> {
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut control = [0_u64; TLS_CONTROL_WORDS];
+    // SAFETY: as above.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: the message points to `buffer` and `control`, which live on and are written to at most as far as their lengths say. The kernel has written a
+    // whole header into `control` where there is a first one, with the one byte that its type has.
+    unsafe {
+        let received =
+            length(libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) as libc::c_long)?;
+        match libc::CMSG_FIRSTHDR(&raw const message).as_ref() {
+            Some(header)
+                if (header.cmsg_level, header.cmsg_type) == (libc::SOL_TLS, libc::TLS_GET_RECORD_TYPE) =>
+            {
+                Ok((libc::CMSG_DATA(header).read(), received))
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
 }
 
 /// Gives the calling thread a descriptor table of its own (unshare(2), CLONE_FILES), in which there are the standard streams and `kept`, under the
@@ -297,6 +396,17 @@ pub fn monotonic_micros() -> u64 {
     // SAFETY: `now` is writable. The clock is always there.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
+}
+
+fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &[u8],
+) -> io::Result<()> {
+    let (from, length) = (value.as_ptr().cast(), value.len() as libc::socklen_t);
+    // SAFETY: `from` points to `length` readable bytes for the duration of the call.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, from, length) })
 }
 
 /// What a system call that moves bytes has returned.

@@ -132,11 +132,16 @@ fn messages_that_never_end_are_not_waited_for_for_ever() {
     }
     victim.await_closed(CloseReason::MessageTimeout, 3);
     // The same inside of TLS: a message of which a part has come in a whole record, and a record of which a part has come.
+    let mut closed = 3;
     for whole in [true, false] {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = rustls::ClientConnection::new(authority.client(), name).unwrap();
         let mut stream = StreamOwned::new(connection, victim.connect_from(MALLORY).unwrap());
         upgrade(&mut stream, None);
+        if !whole && victim.count("tls_given_to_kernel_total") > 0 {
+            // With the feature `kernel-tls`, on a kernel that has it: what is no whole record is the kernel's, and stays in the socket.
+            break;
+        }
         stream.conn.writer().write_all(&beginnings[0]).unwrap();
         let mut record = Vec::new();
         stream.conn.write_tls(&mut record).unwrap();
@@ -144,8 +149,9 @@ fn messages_that_never_end_are_not_waited_for_for_ever() {
         stream.sock.write_all(&record[..length]).unwrap();
         victim.await_more("client_memory_bytes", 4000);
         ended(&mut stream.sock);
+        closed += 1;
     }
-    victim.await_closed(CloseReason::MessageTimeout, 5);
+    victim.await_closed(CloseReason::MessageTimeout, closed);
     victim.await_count("client_memory_bytes", 0);
     alice.is_served();
 }

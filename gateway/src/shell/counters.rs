@@ -32,6 +32,8 @@ reactor::counters! {
         counter tls_handshakes = "holdfast_gateway_tls_handshakes";
         /// TLS handshakes of clients that came back with a ticket.
         counter tls_resumed = "holdfast_gateway_tls_resumed";
+        /// TLS connections whose records the kernel has taken over.
+        counter tls_in_kernel = "holdfast_gateway_tls_given_to_kernel";
         /// Bytes of memory that are held for clients: what waits for them, and parts of messages.
         gauge client_memory = "holdfast_gateway_client_memory_bytes";
         /// Connections that were taken in.
@@ -121,6 +123,7 @@ impl Counters {
         self.tls_pending.set(pending as u64);
         self.tls_handshakes.set(tls.counts().handshakes);
         self.tls_resumed.set(tls.counts().resumed);
+        self.tls_in_kernel.set(tls.counts().kernels);
     }
 
     /// Makes the machine's numbers visible. Called once a turn by the thread that owns both.

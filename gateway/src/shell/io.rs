@@ -54,6 +54,12 @@ impl Io {
         }
     }
 
+    /// Why a connection cannot be read any more.
+    pub(super) fn why_broken(&self, index: u32) -> CloseReason {
+        let ended = self.tls.as_ref().is_some_and(|tls| tls.has_ended(index, &self.sockets));
+        if ended { CloseReason::PeerClosed } else { CloseReason::PeerReset }
+    }
+
     /// Memory that is held for all clients from one turn to the next.
     pub(super) fn held(&self) -> usize {
         self.sockets.held() + self.tls.as_ref().map_or(0, |tls| tls.held())

@@ -129,13 +129,17 @@ impl Worker {
         let poller = Poller::new(EVENTS)?;
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
         let listening = Listening::new(doors, passed, settings.reactor, group, LISTENERS);
-        let sockets = Sockets::with_room(settings.bounds.room.places().min(PLACES_RESERVED_MAX));
+        let mut sockets = Sockets::with_room(settings.bounds.room.places().min(PLACES_RESERVED_MAX));
+        let tls = crew.map(|crew| Box::new(Tls::new(crew)));
+        if let Some(say) = tls.as_ref().and_then(|tls| tls.last_words()) {
+            sockets.set_last_words(say);
+        }
         Ok(Self {
             machine: Gateway::new(settings.clone()),
             settings,
             clock,
             poller,
-            io: Io { sockets, tls: crew.map(|crew| Box::new(Tls::new(crew))), ..Io::default() },
+            io: Io { sockets, tls, ..Io::default() },
             scratch: Scratch::new(SCRATCH_BYTES),
             listening,
             commands,
@@ -291,7 +295,7 @@ impl Worker {
                 Received::More => continue,
                 Received::Drained | Received::Nothing => return,
                 Received::Closed => CloseReason::PeerClosed,
-                Received::Broken => CloseReason::PeerReset,
+                Received::Broken => self.io.why_broken(index),
             };
             return self.tell(now, Input::Gone { index, reason });
         }
@@ -435,9 +439,12 @@ impl Worker {
         let mut told = std::mem::take(&mut self.told);
         if let Some(tls) = &mut self.io.tls {
             tls.flush(&mut self.io.sockets, &mut told);
-            self.counters.tls(tls);
         }
         self.io.sockets.flush(&mut told);
+        if let Some(tls) = &mut self.io.tls {
+            tls.give_to_kernel(&self.io.sockets, &mut told);
+            self.counters.tls(tls);
+        }
         for (index, flushed) in told.drain(..) {
             let input = match flushed {
                 Flushed::Blocked => Input::Blocked { index },

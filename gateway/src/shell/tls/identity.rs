@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::sign::CertifiedKey;
 
+use super::kernel::Kernel;
+
 /// What is spoken inside, for clients that ask (RFC 7301). Who asks for anything else is refused; who does not ask may speak raw TCP, too.
 const ALPN: &[u8] = b"http/1.1";
 
@@ -33,6 +35,8 @@ pub(crate) struct Identity {
     /// Seals what a client needs to come back with less work (RFC 8446 section 4.6.1). The key is changed every 6 hours, is the same for all reactors, and
     /// outlives the certificate.
     tickets: Arc<dyn ProducesTickets>,
+    /// Who may be told the keys of a connection.
+    kernel: Option<Kernel>,
 }
 
 impl fmt::Debug for Identity {
@@ -46,14 +50,20 @@ impl Identity {
     pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
         let tickets = aws_lc_rs::Ticketer::new()
             .map_err(|error| IdentityError(format!("has no key for session tickets: {error}")))?;
-        let config = RwLock::new(Arc::new(config(certificate, key, &tickets)?));
-        Ok(Self { config, tickets })
+        let kernel = Kernel::probe();
+        let config = RwLock::new(Arc::new(config(certificate, key, &tickets, kernel.is_some())?));
+        Ok(Self { config, tickets, kernel })
+    }
+
+    /// What of TLS the kernel can do.
+    pub(super) fn kernel(&self) -> Option<Kernel> {
+        self.kernel.clone()
     }
 
     /// Reads them again; the new ones hold for the handshakes to come, and connections that are open keep theirs. With a mistake in them everything stays as it
     /// is.
     pub(crate) fn reload(&self, certificate: &Path, key: &Path) -> Result<(), IdentityError> {
-        let config = Arc::new(config(certificate, key, &self.tickets)?);
+        let config = Arc::new(config(certificate, key, &self.tickets, self.kernel.is_some())?);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
@@ -73,6 +83,7 @@ fn config(
     certificate: &Path,
     key: &Path,
     tickets: &Arc<dyn ProducesTickets>,
+    kernel: bool,
 ) -> Result<ServerConfig, IdentityError> {
     let certified = certified(certificate, key)?;
     let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
@@ -87,6 +98,7 @@ fn config(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // One is enough for the next connection, which is given the next.
     config.send_tls13_tickets = 1;
+    config.enable_secret_extraction = kernel;
     Ok(config)
 }
 

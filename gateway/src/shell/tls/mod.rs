@@ -7,17 +7,20 @@
 
 mod buffers;
 pub(crate) mod identity;
+pub(crate) mod kernel;
 mod pool;
 mod session;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
 
 use foldhash::fast::RandomState;
 use proto::close::CloseReason;
 use proto::limits::{TLS_HANDSHAKE_BYTES_MAX, TLS_HANDSHAKE_JOBS_MAX, TLS_JOBS_MAX};
 use reactor::sockets::{Flushed, Sockets};
+use reactor::sys;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::EncryptError;
 use rustls::{Error, HandshakeKind};
@@ -39,6 +42,8 @@ pub(super) struct Tls {
     in_pool: usize,
     /// Sessions with something to encrypt.
     dirty: Vec<u32>,
+    /// Sessions that the kernel could take at the turn's end.
+    movable: Vec<u32>,
     buffers: Buffers,
     /// What is encrypted, on its way to the socket.
     sealed: Vec<u8>,
@@ -54,6 +59,8 @@ pub(super) struct Counts {
     pub(super) handshakes: u64,
     /// Those of clients that came back with a ticket.
     pub(super) resumed: u64,
+    /// Connections that were given to the kernel.
+    pub(super) kernels: u64,
 }
 
 /// One connection.
@@ -112,6 +119,7 @@ impl Tls {
             begun: 0,
             in_pool: 0,
             dirty: Vec::new(),
+            movable: Vec::new(),
             buffers: Buffers::default(),
             sealed: Vec::new(),
             counts: Counts::default(),
@@ -186,6 +194,9 @@ impl Tls {
                 }
                 opened.fresh = opened.plain.len() - old;
                 opened.partial = !session.incoming.is_empty();
+                if self.crew.kernel.is_some() {
+                    self.movable.push(index);
+                }
                 opened.end = found.end.map(|end| {
                     end.map_or_else(|error| session.fail(index, &error), |()| CloseReason::PeerClosed)
                 });
@@ -254,6 +265,9 @@ impl Tls {
                 self.counts.handshakes += 1;
                 self.counts.resumed += u64::from(connection.handshake_kind() == Some(HandshakeKind::Resumed));
                 session.stage = Stage::Open(connection);
+                if self.crew.kernel.is_some() {
+                    self.movable.push(index);
+                }
             }
         }
         // Most have nothing left, and need no buffer from here on.
@@ -300,9 +314,61 @@ impl Tls {
         }
     }
 
+    /// What is to be said to a socket before its writing side is ended, where the kernel has connections.
+    pub(super) fn last_words(&self) -> Option<fn(BorrowedFd<'_>)> {
+        self.crew.kernel.is_some().then_some(kernel::say_the_end as fn(BorrowedFd<'_>))
+    }
+
+    /// The connections that the kernel has are no longer ours.
+    pub(super) fn let_go_of_kernels(&mut self) {
+        self.crew.kernel = None;
+    }
+
+    /// Whether a connection that cannot be read any more has been ended by its client in good order, where its TLS is the kernel's.
+    pub(super) fn has_ended(&self, index: u32, sockets: &Sockets) -> bool {
+        self.crew.kernel.is_some()
+            && sockets.carried(index).is_some_and(|(socket, _)| kernel::has_ended(socket))
+    }
+
+    /// After a turn's writes: gives the kernel whom it can take, and of whom nothing is half here, in either direction. From then on a connection is one without
+    /// TLS for us.
+    pub(super) fn give_to_kernel(&mut self, sockets: &Sockets, told: &mut Vec<(u32, Flushed)>) {
+        let Some(kernel) = &self.crew.kernel else { return };
+        for index in self.movable.drain(..) {
+            let Some((socket, carried)) = sockets.carried(index) else { continue };
+            let is_whole = carried.out.is_empty() && carried.rest.is_empty() && !carried.ending;
+            let session = self.sessions.get(&index);
+            let can = |session: &Session| match &session.stage {
+                Stage::Open(connection) => session.is_idle() && kernel.takes(connection),
+                _ => false,
+            };
+            if !is_whole || !session.is_some_and(can) || sys::attach_tls(socket).is_err() {
+                continue;
+            }
+            let Some(Session { stage: Stage::Open(connection), counted, .. }) = self.sessions.remove(&index)
+            else {
+                continue;
+            };
+            self.held -= counted as usize;
+            self.counts.kernels += 1;
+            if let Err(error) = kernel::give(*connection, socket) {
+                tracing::warn!(index, %error, "the kernel does not take a TLS connection that it should");
+                told.push((index, Flushed::Broken));
+            }
+        }
+    }
+
     /// The connection is closed at once. The client is told, if it can be without waiting.
     pub(super) fn close(&mut self, index: u32, sockets: &mut Sockets) {
-        let Some(session) = self.sessions.get_mut(&index) else { return };
+        let Some(session) = self.sessions.get_mut(&index) else {
+            if let Some((socket, carried)) = sockets.carried(index)
+                && self.crew.kernel.is_some()
+                && carried.out.is_empty()
+            {
+                kernel::say_the_end(socket);
+            }
+            return;
+        };
         if session.end != End::Told {
             session.end = End::Due;
             session.pending.clear();
@@ -327,6 +393,11 @@ impl Tls {
 }
 
 impl Session {
+    /// Whether nothing of it waits here.
+    fn is_idle(&self) -> bool {
+        self.incoming.is_empty() && self.rest.is_empty() && self.pending.is_empty() && self.end == End::No
+    }
+
     fn held(&self) -> usize {
         self.incoming.capacity() + self.rest.capacity()
     }

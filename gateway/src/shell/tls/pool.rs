@@ -13,6 +13,7 @@ use rustls::Error;
 use rustls::server::UnbufferedServerConnection;
 
 use super::identity::Identity;
+use super::kernel::Kernel;
 use super::session;
 use crate::shell::worker::Command;
 
@@ -61,6 +62,7 @@ impl fmt::Debug for Outcome {
 pub(in crate::shell) struct Pool {
     threads: Vec<JoinHandle<()>>,
     jobs: Sender<Job>,
+    kernel: Option<Kernel>,
 }
 
 /// One reactor's way to the threads, and back.
@@ -68,6 +70,8 @@ pub(in crate::shell) struct Pool {
 pub(in crate::shell) struct Crew {
     pub(super) jobs: Sender<Job>,
     pub(super) mailbox: Mailbox<Command>,
+    /// Where connections can go when their handshake is over.
+    pub(super) kernel: Option<Kernel>,
 }
 
 impl Pool {
@@ -83,12 +87,12 @@ impl Pool {
             thread::Builder::new().name(format!("tls-{number}")).spawn(move || work(&queue, &identity))
         };
         let threads = (0..threads).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { threads, jobs })
+        Ok(Self { threads, jobs, kernel: identity.kernel() })
     }
 
     /// The way to it for the reactor that has this mailbox, where there must be room for [`TLS_JOBS_MAX`] outcomes.
     pub(in crate::shell) fn crew(&self, mailbox: Mailbox<Command>) -> Crew {
-        Crew { jobs: self.jobs.clone(), mailbox }
+        Crew { jobs: self.jobs.clone(), mailbox, kernel: self.kernel.clone() }
     }
 
     /// Waits until the threads have ended, which they do when the reactors have.

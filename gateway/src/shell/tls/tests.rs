@@ -177,7 +177,7 @@ fn over_the_bound_of_the_pool_a_handshake_is_refused_and_one_that_drags_on_is_en
     // A pool that does nothing.
     let (jobs, queue) = crossbeam_channel::bounded(2 * TLS_JOBS_MAX);
     let (mailbox, _inbox) = wake::unregistered(TLS_JOBS_MAX).unwrap();
-    let (mut tls, mut sockets) = (Tls::new(Crew { jobs, mailbox }), Sockets::default());
+    let (mut tls, mut sockets) = (Tls::new(Crew { jobs, mailbox, kernel: None }), Sockets::default());
     let mut receive =
         |tls: &mut Tls, index, bytes: &[u8]| tls.receive(index, &mut bytes.to_vec(), &mut sockets).end;
     for index in 0..=TLS_JOBS_MAX as u32 {
@@ -203,7 +203,7 @@ fn over_the_bound_of_the_pool_a_handshake_is_refused_and_one_that_drags_on_is_en
 fn what_is_held_for_clients_is_counted_and_given_back() {
     let (jobs, _queue) = crossbeam_channel::bounded(TLS_JOBS_MAX);
     let (mailbox, _inbox) = wake::unregistered(TLS_JOBS_MAX).unwrap();
-    let (mut tls, mut sockets) = (Tls::new(Crew { jobs, mailbox }), Sockets::default());
+    let (mut tls, mut sockets) = (Tls::new(Crew { jobs, mailbox, kernel: None }), Sockets::default());
     for index in 0..2 {
         tls.begin(index);
         let half = [&b"\x16\x03\x01\x40\0"[..], &[0; 16_000]].concat();

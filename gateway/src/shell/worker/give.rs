@@ -117,6 +117,9 @@ impl Worker {
         for shard in 0..self.io.frames.len() {
             self.tell(now, Input::Disconnected { shard: shard as u32 });
         }
+        if let Some(tls) = &mut self.io.tls {
+            tls.let_go_of_kernels();
+        }
         let gone: Vec<u32> = self.machine.indices().filter(|index| !self.stays(*index)).collect();
         for index in gone {
             self.machine.part_with(index, &mut self.io);
