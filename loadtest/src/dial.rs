@@ -39,9 +39,11 @@ impl Dialer {
 
     /// Begins to connect.
     pub(crate) fn dial(&mut self) -> io::Result<TcpStream> {
-        let socket = Socket::new(Domain::for_address(self.peer), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
+        let stream = Type::STREAM.nonblocking();
+        let socket = Socket::new(Domain::for_address(self.peer), stream, Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
+        // Who connects speaks first: the handshake's last packet may go with what it says.
+        socket.set_tcp_quickack(false)?;
         if !self.sources.is_empty() {
             let source = self.sources[self.dialled % self.sources.len()];
             self.dialled += 1;

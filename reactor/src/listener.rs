@@ -94,11 +94,13 @@ impl Listener {
 
     fn listening(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        // Connections inherit these two: no system call for each.
+        // Connections inherit what is set here: no system call for each.
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
         // Of one that listens already this sets the length of the queue.
         socket.listen(BACKLOG)?;
+        // Only what is set from here on holds of this. The first segment is not acknowledged by itself, but with the answer, as later ones are (tcp(7)).
+        socket.set_tcp_quickack(false)?;
         Ok(Self::over(mio::net::TcpListener::from_std(socket.into())))
     }
 
@@ -233,6 +235,7 @@ mod tests {
             let socket = SockRef::from(&stream);
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
             assert!(socket.tcp_nodelay().unwrap());
+            assert!(!socket.tcp_quickack().unwrap());
         });
         assert_eq!(accepted.taken, 1);
     }
