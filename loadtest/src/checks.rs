@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use crate::plan::Plan;
+use crate::plan::{Part, Plan, Share};
 
 /// Descriptors of a thread that are no connections: standard streams, its poll, its alarm, and some air.
 const FILES_SPARE: u64 = 64;
@@ -17,8 +17,24 @@ const END_BYTES: u64 = 4608;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) workers: u32,
+    /// So many of them, the last ones, have all clients of the parts whose times are exact, and nobody else; 0: each has its share of every part.
+    pub(crate) exact: u32,
     /// Each thread has so many source addresses of its own on the loopback interface; 0: it has those of the plan, or none.
     pub(crate) loopback_sources: u32,
+}
+
+impl Layout {
+    /// What a thread has of a part; its first client is counted from the part's first.
+    pub(crate) fn share(self, part: &Part, thread: u32) -> Share {
+        let (clients, together) = (part.clients, part.task.together());
+        let gathered = self.workers - self.exact;
+        match (self.exact, part.task.is_exact()) {
+            (0, _) => Share::of(clients, together, thread, self.workers),
+            (_, true) if thread >= gathered => Share::of(clients, together, thread - gathered, self.exact),
+            (_, false) if thread < gathered => Share::of(clients, together, thread, gathered),
+            _ => Share::none(thread, self.workers),
+        }
+    }
 }
 
 /// What the system allows.
@@ -59,9 +75,15 @@ pub(crate) fn layout(plan: &Plan, peer: SocketAddr, system: System) -> Result<La
         return Err(format!("a process may open {} files only; raise ulimit -n", system.files));
     }
     // Parts are spread one by one, so a thread may have one client more of each than its share, or one pair or group.
-    let needed = clients.div_ceil(each.saturating_sub(1024).max(each / 2)) as u32;
+    let threads = |clients: u64| clients.div_ceil(each.saturating_sub(1024).max(each / 2)) as u32;
+    let exact = threads(plan.exact_clients().into());
+    let gathered = clients - u64::from(plan.exact_clients());
+    let needed = threads(gathered) + exact;
     let workers = plan.workers.unwrap_or(needed);
-    if clients.div_ceil(u64::from(workers)) > each {
+    if workers <= exact {
+        return Err(format!("with --coalesce there must be {needed} --workers at least"));
+    }
+    if gathered.div_ceil(u64::from(workers - exact)) > each {
         return Err(format!(
             "{clients} connections on {workers} workers are more than the {each} that each may open; give --workers {needed}, or raise ulimit -n"
         ));
@@ -77,7 +99,8 @@ pub(crate) fn layout(plan: &Plan, peer: SocketAddr, system: System) -> Result<La
     }
     let crowded = system.ports / PORTS_USED_ONE_IN;
     let may_choose = local && peer.is_ipv4() && plan.sources.is_empty();
-    let loopback_sources = match clients.div_ceil(u64::from(workers)).div_ceil(crowded.max(1)) as u32 {
+    let loopback_sources = match gathered.div_ceil(u64::from(workers - exact)).div_ceil(crowded.max(1)) as u32
+    {
         1 if workers == 1 => 0,
         each if may_choose => each,
         _ => 0,
@@ -97,5 +120,28 @@ pub(crate) fn layout(plan: &Plan, peer: SocketAddr, system: System) -> Result<La
             system.memory_left >> 20
         ));
     }
-    Ok(Layout { workers, loopback_sources })
+    Ok(Layout { workers, exact, loopback_sources })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::{Load, Task};
+
+    #[test]
+    fn clients_whose_times_are_exact_have_threads_of_their_own_beside_those_whose_events_gather() {
+        let load = Load::Closed { in_flight: 1 };
+        let part = |clients, task| Part { name: String::new(), clients, after: Duration::ZERO, task };
+        let idle = part(30, Task::Sit { groups: None });
+        let echo = part(8, Task::Echo { bytes: 8, load, heartbeat: None });
+        let counts = |layout: Layout, part| -> Vec<u32> {
+            (0..layout.workers).map(|thread| layout.share(part, thread).count).collect()
+        };
+        let layout = Layout { workers: 4, exact: 1, loopback_sources: 0 };
+        assert_eq!((counts(layout, &idle), counts(layout, &echo)), (vec![10, 10, 10, 0], vec![0, 0, 0, 8]));
+        let layout = Layout { exact: 0, ..layout };
+        assert_eq!((counts(layout, &idle), counts(layout, &echo)), (vec![7, 8, 7, 8], vec![2, 2, 2, 2]));
+    }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::checks::{self, Layout, System};
 use crate::crowd::{Books, Span};
 use crate::dial::{self, Dialer};
-use crate::plan::{Occasion, Plan, Share};
+use crate::plan::{Occasion, Plan};
 use crate::report::{Ended, Memory, PartReport, Report, Tool};
 use crate::series::{Series, Snapshot};
 use crate::worker::{Done, News, Order, Post, Seat, Worker};
@@ -236,7 +236,8 @@ impl<'a> Run<'a> {
             connected_at_the_end: ready,
             ramp: self.ramp,
             sending: self.sending,
-            tool: Tool::new(threads, &parts, Duration::from_nanos(busiest), self.sending),
+            tool: Tool::new(threads, &parts, Duration::from_nanos(busiest), self.sending)
+                .coalescing(self.plan.coalesce),
             parts,
             memory: self.memory,
             seconds: self.series.rows(),
@@ -256,14 +257,14 @@ fn hire(
     occasion: Occasion,
     (epoch, news): (Instant, Sender<News>),
 ) -> Result<Hand, StartError> {
-    let share = |clients, together| Share::of(clients, together, number, layout.workers);
     let seats = plan.parts.iter().enumerate().map(|(place, part)| {
-        let mut share = share(part.clients, part.task.together());
+        let mut share = layout.share(part, number);
         share.first += plan.first_user(place);
         let crowd = part.task.crowd(plan, share, occasion)?;
         Ok(Seat { crowd, clients: share.count, after: part.after, begun: false })
     });
-    let seats = seats.collect::<Result<_, _>>().map_err(StartError::Usage)?;
+    let seats: Vec<Seat> = seats.collect::<Result<_, _>>().map_err(StartError::Usage)?;
+    let exact = seats.iter().zip(&plan.parts).any(|(seat, part)| seat.clients > 0 && part.task.is_exact());
     let sources = match layout.loopback_sources {
         0 => plan.sources.clone(),
         each => dial::loopback_sources(number, each),
@@ -275,6 +276,7 @@ fn hire(
         dialer: Dialer::new(peer, sources),
         threads: layout.workers,
         ramp: plan.ramp / f64::from(layout.workers),
+        coalesce: if exact { Duration::ZERO } else { plan.coalesce },
         open_patience: plan.open_patience,
         epoch,
         ready: Arc::clone(&ready),

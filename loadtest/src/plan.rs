@@ -26,6 +26,8 @@ pub const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const DURATION_MAX: Duration = Duration::from_hours(24);
 /// The fastest schedule, in messages or connections a second.
 pub const RATE_MAX: f64 = 10_000_000.0;
+/// How long events may gather, at most.
+pub const COALESCE_MAX: Duration = Duration::from_millis(100);
 /// Threads of a run, at most.
 pub const WORKERS_MAX: u32 = 1024;
 /// Messages of one connection on the way, at most.
@@ -48,6 +50,9 @@ pub struct Plan {
     pub workers: Option<u32>,
     /// Connections begun in a second.
     pub ramp: f64,
+    /// How long events of parts whose times need not be exact ([`Task::is_exact`]) may gather, so that one waking of a thread serves many clients. The other parts then
+    /// have threads of their own. Zero: not at all.
+    pub coalesce: Duration,
     /// How long a connection may take to be ready.
     pub open_patience: Duration,
     /// How long messages are sent, or connections held.
@@ -187,6 +192,12 @@ impl Plan {
         within("connections", f64::from(self.clients()), 1.0, f64::from(CLIENTS_MAX))?;
         within("ramp", self.ramp, 0.001, RATE_MAX)?;
         within("duration in seconds", self.duration.as_secs_f64(), 0.001, DURATION_MAX.as_secs_f64())?;
+        within(
+            "coalesce in milliseconds",
+            self.coalesce.as_secs_f64() * 1e3,
+            0.0,
+            COALESCE_MAX.as_secs_f64() * 1e3,
+        )?;
         within("workers", f64::from(self.workers.unwrap_or(1)), 1.0, f64::from(WORKERS_MAX))?;
         if let Some(identity) = &self.identity {
             // The longest name is the last one's: all others are good if it is.
@@ -201,6 +212,15 @@ impl Plan {
             }
             if part.clients == 0 { Err(format!("{}: has no connections", part.name)) } else { Ok(()) }
         })
+    }
+
+    /// Clients of parts that have threads of their own because the others' events may gather.
+    pub(crate) fn exact_clients(&self) -> u32 {
+        let clients = |exact| -> u32 {
+            let parts = self.parts.iter().filter(|part| part.task.is_exact() == exact);
+            parts.fold(0, |sum, part| sum.saturating_add(part.clients))
+        };
+        if self.coalesce.is_zero() || clients(false) == 0 { 0 } else { clients(true) }
     }
 
     /// The number of a part's first user.
@@ -266,6 +286,11 @@ impl Task {
     /// Whether its clients are users who log in.
     pub fn logs_in(&self) -> bool {
         matches!(self, Self::Sit { .. } | Self::Chat { .. })
+    }
+
+    /// Whether its times are of single messages, as against those of many people who sit there and hear something now and then.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Self::Echo { .. } | Self::Chat { .. })
     }
 
     /// The times that matter most.
@@ -408,6 +433,11 @@ pub(crate) struct Share {
 }
 
 impl Share {
+    /// That of a thread which has no part in it.
+    pub(crate) fn none(thread: u32, threads: u32) -> Self {
+        Self { first: 0, count: 0, thread, threads }
+    }
+
     /// What thread `thread` of `threads` has of `clients`, of whom `together` may not be parted.
     pub(crate) fn of(clients: u32, together: u32, thread: u32, threads: u32) -> Self {
         let units = clients / together;

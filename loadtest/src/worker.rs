@@ -83,6 +83,8 @@ pub(crate) struct Post {
     pub(crate) threads: u32,
     /// Connections begun in a second, on this thread.
     pub(crate) ramp: f64,
+    /// How long events may gather here, and what is due may wait for more; zero where times are to be exact.
+    pub(crate) coalesce: Duration,
     pub(crate) open_patience: Duration,
     pub(crate) epoch: Instant,
     /// Where it shows how many of its clients are where they should be.
@@ -114,7 +116,8 @@ pub(crate) struct Worker {
 impl Worker {
     /// To be called on the thread that it will run on.
     pub(crate) fn new(post: Post) -> io::Result<Self> {
-        let poller = Poller::new(EVENTS)?;
+        let mut poller = Poller::new(EVENTS)?;
+        poller.coalesce(post.coalesce);
         let alarm = Alarm::new(poller.registry(), ALARM)?;
         let mut bases = vec![0];
         post.seats.iter().for_each(|seat| bases.push(bases[bases.len() - 1] + seat.clients));
@@ -205,13 +208,15 @@ impl Worker {
         }
     }
 
-    /// Waits for events until something is due.
+    /// Waits for events until something is due, or so much longer as events may gather.
     fn wait(&mut self) -> io::Result<()> {
         let deadlines = self.post.seats.iter().filter_map(|seat| seat.crowd.next_deadline());
         let due = deadlines.chain(self.openings.next_deadline()).min();
         let wait = due.map_or(WAIT, |due| Duration::from_nanos(due.saturating_sub(self.now())));
-        let timeout = if wait.is_zero() { Duration::ZERO } else { WAIT };
-        if !wait.is_zero() && wait < WAIT {
+        let mut timeout = if wait.is_zero() { Duration::ZERO } else { WAIT };
+        if !self.post.coalesce.is_zero() {
+            timeout = wait.clamp(self.post.coalesce.min(WAIT), WAIT);
+        } else if !wait.is_zero() && wait < WAIT {
             self.alarm.set(wait)?;
         }
         let mut ready = std::mem::take(&mut self.ready);
@@ -285,13 +290,18 @@ impl Worker {
             if let Some(error) = self.sockets.fault(client) {
                 return self.lost(client, &trouble(&error));
             }
-            self.openings.connected(client);
-            self.with_crowd(client, |crowd, client, turn| crowd.opened(client, turn));
-            self.note_ready(client);
+            self.opened(client);
         }
         if ready.readable {
             self.read(client, ready.hung_up);
         }
+    }
+
+    /// What a client has dialled stands.
+    fn opened(&mut self, client: u32) {
+        self.openings.connected(client);
+        self.with_crowd(client, |crowd, client, turn| crowd.opened(client, turn));
+        self.note_ready(client);
     }
 
     fn read(&mut self, client: u32, hung_up: bool) {
@@ -335,12 +345,7 @@ impl Worker {
 
     /// Does what the crowds want done.
     fn carry_out(&mut self) {
-        let mut start = 0;
-        for (client, end) in self.turn.said.drain(..) {
-            self.sockets.push(client, &[&self.turn.bytes[start..end]]);
-            start = end;
-        }
-        self.turn.bytes.clear();
+        self.push();
         for client in std::mem::take(&mut self.turn.hang_ups) {
             self.openings.over(client);
             self.sockets.reset(client);
@@ -352,13 +357,30 @@ impl Worker {
                 self.with_crowd(client, |crowd, client, turn| crowd.lost(client, &why, turn));
             }
         }
+        // Those whose connections stood at once.
+        self.push();
+    }
+
+    /// Lets those who say something say it.
+    fn push(&mut self) {
+        let mut start = 0;
+        for (client, end) in self.turn.said.drain(..) {
+            self.sockets.push(client, &[&self.turn.bytes[start..end]]);
+            start = end;
+        }
+        self.turn.bytes.clear();
     }
 
     fn dial(&mut self, client: u32) -> io::Result<()> {
         let stream = self.post.dialer.dial()?;
+        // On the loopback interface it does.
+        let stands = stream.peer_addr().is_ok();
         self.sockets.adopt(client, stream, self.poller.registry(), Token(client as usize))?;
         let now = self.now();
         self.openings.dialled(client, now);
+        if stands {
+            self.opened(client);
+        }
         Ok(())
     }
 

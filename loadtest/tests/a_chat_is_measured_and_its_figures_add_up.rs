@@ -33,6 +33,7 @@ fn run(server: &Server, scheme: &str, codec: Codec, load: Load, token: &'static 
         sources: Vec::new(),
         workers: None,
         ramp: 1000.0,
+        coalesce: Duration::ZERO,
         open_patience: Duration::from_secs(20),
         duration: Duration::from_millis(300),
         patience: Duration::from_secs(20),

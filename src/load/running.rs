@@ -47,6 +47,11 @@ pub(crate) fn shape() -> Vec<Arg> {
     };
     vec![
         value("ramp", "NUMBER", "Connections begun in a second").default_value("1000").value_parser(rate),
+        duration(
+            "coalesce",
+            "0s",
+            "How long events of idle users and of groups may gather, at most 100ms: less work for the tool, and their times may be so much too long. Chats and echoes then have threads of their own, and exact times",
+        ),
         duration("duration", "10s", "How long messages are sent or connections are held"),
         duration(
             "patience",
@@ -122,6 +127,7 @@ pub(crate) fn plan(given: &ArgMatches, shape: &ArgMatches, parts: Vec<Part>) -> 
         sources: shape.get_many("sources").into_iter().flatten().copied().collect(),
         workers: shape.get_one("workers").copied(),
         ramp: *shape.get_one("ramp").expect(DEFAULTED),
+        coalesce: duration("coalesce"),
         open_patience: duration("patience"),
         duration: duration("duration"),
         patience: duration("patience"),

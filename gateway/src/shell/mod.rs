@@ -118,6 +118,7 @@ fn begin(config: &Config, mut taking: Option<Taking>) -> std_io::Result<(Running
         let birth = Birth {
             settings: Settings { reactor: number as u8, ..settings.clone() },
             clock,
+            coalesce: config.coalesce,
             doors: doors.clone(),
             passed: passed.clone(),
             group: group.clone(),

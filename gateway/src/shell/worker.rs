@@ -74,6 +74,8 @@ pub(super) type Doors = Vec<(Door, &'static str, SocketAddr)>;
 pub(super) struct Birth {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
+    /// How long events may gather while there are few.
+    pub(super) coalesce: Duration,
     pub(super) doors: Doors,
     pub(super) passed: PassedSockets,
     /// Which reactors listen.
@@ -124,9 +126,11 @@ impl Worker {
 
     /// A reactor that hears its mailbox and nobody else.
     fn without_sources(birth: Birth, commands: Inbox<Command>) -> io::Result<Self> {
-        let Birth { settings, clock, doors, passed, group, state, keyring, counters, everybodys, crew } =
-            birth;
-        let poller = Poller::new(EVENTS)?;
+        let Birth {
+            settings, clock, doors, passed, group, state, keyring, counters, everybodys, crew, ..
+        } = birth;
+        let mut poller = Poller::new(EVENTS)?;
+        poller.coalesce(birth.coalesce);
         let commands = commands.register(poller.registry(), Token(MAILBOX))?;
         let listening = Listening::new(doors, passed, settings.reactor, group, LISTENERS);
         let mut sockets = Sockets::with_room(settings.bounds.room.places().min(PLACES_RESERVED_MAX));

@@ -96,6 +96,8 @@ pub struct Tool {
     pub threads: usize,
     /// The share of the time of sending in which its busiest thread worked.
     pub busy: f64,
+    /// How long it let events gather on threads whose times need not be exact.
+    pub coalesce: Duration,
     /// Why the figures are those of the tool rather than of the server; empty: they are the server's.
     pub invalid: Vec<String>,
 }
@@ -192,7 +194,12 @@ impl Tool {
                 ));
             }
         }
-        Self { threads, busy, invalid }
+        Self { threads, busy, coalesce: Duration::ZERO, invalid }
+    }
+
+    /// The same of a tool that let events gather.
+    pub(crate) fn coalescing(self, coalesce: Duration) -> Self {
+        Self { coalesce, ..self }
     }
 }
 

@@ -15,6 +15,13 @@ impl fmt::Display for Report {
         writeln!(f, "{target}: {connected} of {clients} clients in {:.2} s", ramp.as_secs_f64())?;
         write!(f, "messages for {:.2} s on {} threads", sending.as_secs_f64(), self.tool.threads)?;
         writeln!(f, ", the busiest working {:.0} % of it", self.tool.busy * 100.0)?;
+        if !self.tool.coalesce.is_zero() {
+            let coalesce = self.tool.coalesce;
+            writeln!(
+                f,
+                "events gathered for up to {coalesce:?}, those of chats and echoes apart: so much too long may the other times be"
+            )?;
+        }
         match &self.ended {
             Ended::Complete => {}
             other => writeln!(f, "{}: what follows is what there was until then", other.name())?,

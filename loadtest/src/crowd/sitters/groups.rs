@@ -90,6 +90,9 @@ impl Groups {
     }
 
     pub(super) fn begin(&mut self, span: Span) {
+        if self.all.is_empty() {
+            return;
+        }
         let Share { thread, threads, .. } = self.share;
         self.schedule = Some(match self.gathering {
             Gathering::Together { every } => {
