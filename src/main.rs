@@ -24,6 +24,10 @@ use clap::{ArgMatches, Command};
 
 use crate::failure::Failure;
 
+/// A message costs the state server and logic some dozens of small allocations, many of them freed by another thread than took them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A subcommand: its command line, and what it does.
 type Subcommand = (fn() -> Command, fn(&ArgMatches) -> Result<(), Failure>);
 
