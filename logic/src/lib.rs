@@ -2,8 +2,8 @@
 //! means; leaves sessions and delivery to `state`, sockets and threads to [`shell`], and bytes on disk to [`store`].
 //!
 //! [`Logic`] is a machine: it must never open a socket, read a clock, start a thread or log. It has no timers, so it has no deadlines to
-//! ask for: everything it does follows from an input. Requests are handled in batches. What they cause becomes visible only when
-//! [`Logic::commit`] has made the batch durable:
+//! ask for: everything it does follows from an input. Requests are handled in batches. What they cause comes out of
+//! [`Logic::commit`], and may be let out when the batch is durable: at once, unless the store's syncs are another thread's.
 //!
 //! ```text
 //! handle(now, input) … handle(now, input)   commit(&mut out)

@@ -129,7 +129,7 @@ impl<S: Store> Logic<S> {
         }
     }
 
-    /// Makes the batch durable and then appends what it caused to `out`; on an error, what the type's page says.
+    /// Commits the batch and then appends what it caused to `out`, to be let out when it is durable; on an error, what the type's page says.
     pub fn commit(&mut self, out: &mut Vec<Output>) -> Result<(), StoreError> {
         self.note_confirmed();
         let committed = match self.failure.take() {

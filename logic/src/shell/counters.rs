@@ -79,10 +79,18 @@ reactor::counters! {
         counter inputs = "holdfast_logic_batched_inputs";
         /// Time spent on handling inputs.
         counter handle_microseconds = "holdfast_logic_handle_microseconds";
-        /// Time spent on making batches durable.
+        /// Time spent on committing batches.
         counter commit_microseconds = "holdfast_logic_commit_microseconds";
-        /// Time spent on writing the log back.
+        /// Time spent on writing the log back, as far as requests waited for it.
         counter tidy_microseconds = "holdfast_logic_tidy_microseconds";
+    }
+}
+
+reactor::counters! {
+    /// Of the thread that makes batches durable.
+    pub(super) struct DiskCounters {
+        /// Time spent on making batches durable.
+        counter sync_microseconds = "holdfast_logic_sync_microseconds";
     }
 }
 
@@ -98,11 +106,10 @@ impl LinkCounters {
 
 impl WriterCounters {
     /// Counts a batch.
-    pub(super) fn batch(&self, size: usize, handling: Duration, committing: Duration) {
+    pub(super) fn batch(&self, size: usize, committing: Duration) {
         let index = SIZES.iter().position(|most| size <= *most).unwrap_or(SIZES.len() - 1);
         self.commits[index].add(1);
         self.inputs.add(size as u64);
-        self.handle_microseconds.add(handling.as_micros() as u64);
         self.commit_microseconds.add(committing.as_micros() as u64);
     }
 

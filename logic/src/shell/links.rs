@@ -29,6 +29,8 @@ const EVENTS: usize = 256;
 const READS_PER_TURN: u32 = 16;
 /// Messages from the writer that may wait; it is one commit ahead at most, and a stop may come.
 const MAILBOX_MESSAGES: usize = 16;
+/// How long confirmations alone, which nobody waits for, may be kept from the writer: until something else comes, mostly.
+const CONFIRMATION_DELAY: Duration = Duration::from_millis(20);
 /// How long the last answers have to leave when the server is stopped.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -74,8 +76,10 @@ pub(super) struct Links {
     writer: Option<Sender<Vec<Input>>>,
     peers: BTreeMap<LinkId, Peer>,
     next_id: u64,
-    /// This turn's.
+    /// This turn's, and confirmations of those before it.
     inputs: Vec<Input>,
+    /// When these are handed over though they are confirmations alone.
+    confirm_ms: Option<u64>,
     /// Inputs that the writer has not done yet, this turn's among them.
     waiting: usize,
     /// Links with something to read that must wait.
@@ -112,6 +116,7 @@ impl Links {
             peers: BTreeMap::new(),
             next_id: FIRST_LINK,
             inputs: Vec::new(),
+            confirm_ms: None,
             waiting: 0,
             paused: Vec::new(),
             parting: false,
@@ -130,7 +135,8 @@ impl Links {
         let mut ready = Vec::with_capacity(EVENTS);
         let mut give_up_ms = None;
         loop {
-            let deadlines = [self.newcomers.as_ref().and_then(Newcomers::next_deadline), give_up_ms];
+            let newcomers = self.newcomers.as_ref().and_then(Newcomers::next_deadline);
+            let deadlines = [newcomers, give_up_ms, self.confirm_ms];
             let now_ms = self.clock.now().mono_ms;
             let wait = |next: u64| Duration::from_millis(next.saturating_sub(now_ms));
             self.poller.turn(deadlines.into_iter().flatten().min().map(wait), &mut ready)?;
@@ -143,9 +149,9 @@ impl Links {
                 self.counters.newcomers(newcomers);
             }
             // First what the writer can begin with; then again, for the flush may have found links broken.
-            self.hand_over();
+            self.hand_over(now);
             self.flush();
-            self.hand_over();
+            self.hand_over(now);
             self.resume();
             self.counters.turns.add(1);
             if self.writer.is_none() {
@@ -162,7 +168,7 @@ impl Links {
 
     fn handle(&mut self, event: Ready, now: Now) {
         match event.token {
-            MAILBOX => self.listen(),
+            MAILBOX => self.listen(now),
             Token(place) if (place as u64) < FIRST_LINK => self.meet(event.token, now),
             Token(id) => self.hear(LinkId(id as u64), event),
         }
@@ -190,7 +196,7 @@ impl Links {
         self.counters.links.set(self.peers.len() as u64);
     }
 
-    fn listen(&mut self) {
+    fn listen(&mut self, now: Now) {
         while let Ok(told) = self.told.try_recv() {
             match told {
                 Told::Done { outputs, taken } => {
@@ -204,7 +210,8 @@ impl Links {
                 }
                 Told::Stop => {
                     self.newcomers = None;
-                    self.hand_over();
+                    self.confirm_ms = Some(0);
+                    self.hand_over(now);
                     // The writer ends when it has done what it was sent.
                     self.writer = None;
                 }
@@ -317,13 +324,22 @@ impl Links {
         }
     }
 
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, now: Now) {
         self.counters.waiting.set(self.waiting as u64);
         if self.inputs.is_empty() {
+            self.confirm_ms = None;
             return;
         }
-        let inputs = std::mem::take(&mut self.inputs);
-        let count = inputs.len();
+        if self.inputs.iter().all(|input| matches!(input, Input::PushesTaken { .. })) {
+            let due_ms = *self.confirm_ms.get_or_insert(now.after(CONFIRMATION_DELAY));
+            if now.mono_ms < due_ms {
+                return;
+            }
+        }
+        self.confirm_ms = None;
+        let count = self.inputs.len();
+        // The next turn will bring about as many.
+        let inputs = std::mem::replace(&mut self.inputs, Vec::with_capacity(count));
         // Without a writer nothing more is done: the server is stopping.
         if self.writer.as_ref().is_none_or(|writer| writer.send(inputs).is_err()) {
             self.waiting -= count;

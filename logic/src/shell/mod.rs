@@ -1,17 +1,18 @@
-//! The logic server's shell: a thread for the links to state shards, a thread for the store, the HTTP pages. Does all I/O and decides nothing.
+//! The logic server's shell: a thread for the links to state shards, one for the store and two that wait for its disk, the HTTP pages. Does all I/O and decides nothing.
 //!
 //! ```text
 //! state shards ─ links (one reactor) ── Vec<Input> ──> writer (the machine and its store)
-//!                                    <─ Vec<Output> ─
+//!                                    <─ Vec<Output> ── disk (syncs) <─ a batch, committed ─┘
 //! ```
 //!
-//! Requests cross in one piece a turn and answers in one piece a commit, so the crossing costs next to nothing when there is much to do. While the
-//! writer waits for the disk, the next batch gathers by itself: nobody waits for a batch to fill.
+//! Requests cross in one piece a turn and answers in one piece a commit, so the crossing costs next to nothing when there is much to do. While
+//! the disk is at one batch, the next gathers by itself and is handled: nobody waits for a batch to fill.
 
 #![allow(clippy::disallowed_methods, reason = "the shell does the I/O")]
 
 mod admin;
 mod counters;
+mod disk;
 mod links;
 mod peer;
 mod writer;
@@ -30,7 +31,8 @@ use settings::LinkAddress;
 
 use crate::store::sqlite::SqliteStore;
 use crate::{Config, Logic};
-use counters::{LinkCounters, WriterCounters};
+use counters::{DiskCounters, LinkCounters, WriterCounters};
+use disk::Disk;
 use links::{Links, Told};
 use writer::Writer;
 
@@ -46,32 +48,42 @@ pub struct Running {
 
 /// Opens the store, recovers it if need be, and starts the server.
 pub fn start(config: &Config) -> io::Result<Running> {
-    let store = SqliteStore::open(&config.store, config.into()).map_err(io::Error::other)?;
+    let mut store = SqliteStore::open(&config.store, config.into()).map_err(io::Error::other)?;
+    let (mut syncer, checkpointer) = (store.syncer()?, store.checkpointer()?);
     let clock = Clock::start();
     let epoch = clock.now().unix_ms.max(1);
     let (link_counters, writer_counters) = <(Arc<LinkCounters>, Arc<WriterCounters>)>::default();
+    let disk_counters = Arc::<DiskCounters>::default();
     let (requests, inbox) = unbounded();
     let keyring = Keyring::new(secrets(config)?);
     let (links, mailbox) =
         Links::new((&config.listen, keyring.clone()), (clock, epoch), requests, Arc::clone(&link_counters))?;
     let listen = links.address().clone();
+    let sync = Box::new(move || syncer.sync());
+    let (disk, durable) = Disk::new(sync, mailbox.clone(), Arc::clone(&disk_counters));
     let writer = Writer {
         logic: Logic::new(store, epoch),
         clock,
         inbox,
-        links: mailbox.clone(),
+        disk,
         commit_requests: config.commit_requests,
         counters: Arc::clone(&writer_counters),
     };
-    let admin = Admin::start(config.http, admin::pages(link_counters, writer_counters))?;
+    let admin = Admin::start(config.http, admin::pages(link_counters, writer_counters, disk_counters))?;
     let threads = vec![
-        thread::Builder::new().name("writer".into()).spawn(move || {
-            writer.run();
-            Ok(())
-        })?,
+        spawn("writer", move || writer.run())?,
+        spawn("disk", move || durable.run())?,
+        spawn("checkpoint", move || checkpointer.run())?,
         thread::Builder::new().name("links".into()).spawn(move || links.run())?,
     ];
     Ok(Running { listen, admin, keyring, links: mailbox, threads })
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<io::Result<()>>> {
+    thread::Builder::new().name(name.into()).spawn(move || {
+        work();
+        Ok(())
+    })
 }
 
 /// What links are proved with.

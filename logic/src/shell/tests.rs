@@ -248,11 +248,14 @@ fn the_writer_goes_on_after_a_full_disk_and_is_not_ready_during_it() {
     let (requests, inbox) = unbounded();
     let counters = Arc::new(WriterCounters::default());
     let logic = Logic::new(store, 1);
-    let writer = Writer { logic, clock, inbox, links, commit_requests: 1, counters: Arc::clone(&counters) };
+    let (disk, durable) = Disk::new(Box::new(|| Ok(())), links, Arc::default());
+    let writer = Writer { logic, clock, inbox, disk, commit_requests: 1, counters: Arc::clone(&counters) };
     let input = |call| Input::Request { link: LinkId(1), call, from: device(), packet: text(1) };
     requests.send(vec![input(1), input(2)]).unwrap();
     drop(requests);
+    let durable = thread::spawn(move || durable.run());
     writer.run();
+    durable.join().unwrap();
     let answers: Vec<_> = told
         .try_iter()
         .map(|told| match told {

@@ -1,4 +1,5 @@
-//! The writer thread: the machine and its store. Takes what has come, commits it as one batch, and lets the answers go.
+//! The writer thread: the machine and its store. Takes what has come, commits it as one batch, and leaves it to `disk` to make it
+//! durable and let the answers go.
 
 use std::collections::VecDeque;
 use std::process;
@@ -7,10 +8,9 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use reactor::clock::Clock;
-use reactor::wake::Mailbox;
 
 use super::counters::WriterCounters;
-use super::links::Told;
+use super::disk::Disk;
 use crate::store::{Store, StoreError};
 use crate::{Input, Logic, Output};
 
@@ -22,7 +22,7 @@ pub(super) struct Writer<S> {
     pub(super) logic: Logic<S>,
     pub(super) clock: Clock,
     pub(super) inbox: Receiver<Vec<Input>>,
-    pub(super) links: Mailbox<Told>,
+    pub(super) disk: Disk,
     pub(super) commit_requests: usize,
     pub(super) counters: Arc<WriterCounters>,
 }
@@ -34,31 +34,48 @@ impl<S: Store> Writer<S> {
         while let Ok(inputs) = self.inbox.recv() {
             waiting.extend(inputs);
             while !waiting.is_empty() {
-                while waiting.len() < self.commit_requests
-                    && let Ok(inputs) = self.inbox.try_recv()
-                {
-                    waiting.extend(inputs);
-                }
-                let taken = waiting.len().min(self.commit_requests);
-                let outputs = self.batch(waiting.drain(..taken));
-                // Links that have gone want no answers.
-                drop(self.links.send_blocking(Told::Done { outputs, taken }));
+                let taken = self.gather(&mut waiting);
+                let outputs = self.commit(taken);
+                self.disk.make_durable(outputs, taken);
                 self.tidy();
             }
         }
     }
 
-    fn batch(&mut self, inputs: impl ExactSizeIterator<Item = Input>) -> Vec<Output> {
-        let began = Instant::now();
-        let size = inputs.len();
-        let now = self.clock.now();
-        for input in inputs {
-            self.logic.handle(now, input);
+    /// Takes into a batch what waits, and what comes while the disk is at the batch before. Returns how many inputs that are.
+    fn gather(&mut self, waiting: &mut VecDeque<Input>) -> usize {
+        let mut taken = 0;
+        loop {
+            while taken + waiting.len() < self.commit_requests
+                && let Ok(inputs) = self.inbox.try_recv()
+            {
+                waiting.extend(inputs);
+            }
+            let room = waiting.len().min(self.commit_requests - taken);
+            let began = Instant::now();
+            let now = self.clock.now();
+            for input in waiting.drain(..room) {
+                self.logic.handle(now, input);
+            }
+            self.counters.handle_microseconds.add(began.elapsed().as_micros() as u64);
+            taken += room;
+            if taken == self.commit_requests {
+                self.disk.wait();
+                return taken;
+            }
+            match self.disk.wait_or(&self.inbox) {
+                Some(inputs) => waiting.extend(inputs),
+                None => return taken,
+            }
         }
-        let handled = Instant::now();
-        let mut outputs = Vec::new();
+    }
+
+    /// Commits a batch of so many inputs. What it causes is to be let out when it is durable.
+    fn commit(&mut self, size: usize) -> Vec<Output> {
+        let began = Instant::now();
+        let mut outputs = Vec::with_capacity(2 * size);
         let committed = self.logic.commit(&mut outputs);
-        self.counters.batch(size, handled - began, handled.elapsed());
+        self.counters.batch(size, began.elapsed());
         self.counters.publish(self.logic.tally());
         let failing = self.counters.failing.get() == 1;
         match committed {
@@ -90,7 +107,7 @@ impl<S: Store> Writer<S> {
 }
 
 /// Ends the process without touching the store once more: what it holds is found out by the next process, which reads it from the disk.
-fn end(error: &StoreError) -> ! {
+pub(super) fn end(error: &StoreError) -> ! {
     tracing::error!(%error, "ending: what was not committed is not acknowledged and will be sent again");
     process::exit(STORE_BROKEN)
 }

@@ -52,7 +52,8 @@ pub trait Store: People {
     /// if there are more than the store has room for.
     fn not_taken(&mut self, take: &mut dyn FnMut(u64, Message)) -> Result<(), StoreError>;
 
-    /// Makes everything since the last commit durable: it survives a crash of the process and of the machine.
+    /// Makes everything since the last commit durable: it survives a crash of the process and of the machine. An engine whose syncs have been given to somebody else leaves the
+    /// crash of the machine to them.
     fn commit(&mut self) -> Result<(), StoreError>;
 
     /// Undoes everything since the last commit.

@@ -1,11 +1,12 @@
 //! The store of a server: one SQLite file. Owns the transaction and what is remembered of conversations and devices; leaves the tables to `schema`, opening to
-//! `open`, the bytes of messages and outcomes to `record`, their way into the tables to `journal` and out of them to `read`.
+//! `open`, what other threads do for it to `disk`, the bytes of messages and outcomes to `record`, their way into the tables to `journal` and out of them to `read`.
 //!
 //! A message costs no statement of its own: what a transaction says goes into one row of the journal, and into the [`Tail`], which answers for the
 //! tables until they have it. Where a conversation's log and a device's numbers end is not written anywhere but is the last record of each, read once
 //! and then cached.
 
 mod cache;
+mod disk;
 mod journal;
 mod open;
 mod people;
@@ -16,7 +17,7 @@ mod tail;
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use proto::ids::{ConversationId, Uid};
 use proto::limits::{DEVICES_CACHED, MEMBERS_CACHED, OUTCOMES_KEPT, STORE_ROW_BYTES};
@@ -24,12 +25,14 @@ use proto::packet::Message;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use self::cache::Cache;
+use self::disk::Elsewhere;
 use self::journal::Journal;
 use self::record::Log;
 use self::tail::Tail;
 use super::{Conversation, Outcome, Piece, Store, StoreError, Take};
 use crate::Device;
 
+pub use disk::{Checkpointer, Syncer};
 pub use open::{OpenError, Options};
 
 /// A store in an SQLite file, which it holds alone until it is dropped.
@@ -44,11 +47,19 @@ pub struct SqliteStore {
     journal: Journal,
     /// A run on its way to the tables: kept for its memory.
     run: Vec<u8>,
-    /// Pages in the write-ahead log after the last commit, as SQLite's hook reports them.
-    log_pages: Arc<AtomicU32>,
+    log: Arc<LogSeen>,
     checkpoint_pages: u32,
+    /// Where most of the log is copied back, if not here.
+    elsewhere: Option<Elsewhere>,
     /// Locked as long as the store is open.
     _lock: File,
+}
+
+/// What SQLite's hook reports of the write-ahead log after each commit that wrote to it.
+#[derive(Debug, Default)]
+struct LogSeen {
+    pages: AtomicU32,
+    commits: AtomicU64,
 }
 
 /// What is remembered of a conversation.
@@ -67,7 +78,7 @@ struct Numbers {
 
 impl SqliteStore {
     /// On an open file; what its journal has is not read yet.
-    fn new(connection: Connection, lock: File, log_pages: Arc<AtomicU32>, options: Options) -> Self {
+    fn new(connection: Connection, lock: File, log: Arc<LogSeen>, options: Options) -> Self {
         Self {
             connection,
             conversations: Cache::new(MEMBERS_CACHED),
@@ -77,8 +88,9 @@ impl SqliteStore {
             tail_bytes: options.tail_bytes,
             journal: Journal::default(),
             run: Vec::new(),
-            log_pages,
+            log,
             checkpoint_pages: options.checkpoint_pages,
+            elsewhere: None,
             _lock: lock,
         }
     }
@@ -259,11 +271,7 @@ impl Store for SqliteStore {
     }
 
     fn tidy(&mut self) -> Result<(), StoreError> {
-        if !self.in_transaction && self.log_pages.load(Ordering::Relaxed) >= self.checkpoint_pages {
-            self.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row((), |_| Ok(()))?;
-            self.log_pages.store(0, Ordering::Relaxed);
-        }
-        Ok(())
+        if self.in_transaction { Ok(()) } else { self.write_back() }
     }
 }
 

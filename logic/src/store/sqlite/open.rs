@@ -5,14 +5,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::SqliteStore;
 use super::schema::{APPLICATION_ID, MIGRATIONS};
+use super::{LogSeen, SqliteStore};
 use crate::Config;
 use crate::store::StoreError;
 
@@ -92,7 +92,7 @@ impl std::error::Error for OpenError {
 }
 
 /// How long an outside tool (a backup) may hold SQLite's own lock before we call the store busy.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// More statements than `schema` has, so that none is ever prepared twice.
 const STATEMENTS: usize = 32;
 
@@ -105,15 +105,16 @@ impl SqliteStore {
         check_owner(&connection, path)?;
         configure(&connection, options).map_err(sqlite)?;
         migrate(&mut connection).map_err(sqlite)?;
-        let log_pages = Arc::new(AtomicU32::new(0));
-        let seen = log_pages.clone();
+        let log = Arc::new(LogSeen::default());
+        let seen = Arc::clone(&log);
         // The hook takes the place of SQLite's own checkpoints, which would come in the middle of a commit and hide their errors.
         let hook = move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
-            seen.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            seen.pages.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            seen.commits.fetch_add(1, Ordering::Release);
             Ok(())
         };
         connection.wal_hook(Some(hook)).map_err(sqlite)?;
-        let mut store = Self::new(connection, lock, log_pages, options);
+        let mut store = Self::new(connection, lock, log, options);
         store.read_journal().map_err(|error| OpenError::Journal(path.to_owned(), error))?;
         Ok(store)
     }

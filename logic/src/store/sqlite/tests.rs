@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use proto::limits::STORE_JOURNAL_TAILS;
 use proto::packet::Body;
@@ -73,10 +74,40 @@ fn commits_are_synchronous_and_the_log_is_written_back_when_it_is_long() {
         store.append(&message).unwrap();
         store.commit().unwrap();
         store.tidy().unwrap();
-        longest = longest.max(store.log_pages.load(Ordering::Relaxed));
+        longest = longest.max(store.log.pages.load(Ordering::Relaxed));
     }
     // 400 messages of 5 pages and more, checkpointed at 100 pages.
     assert!((1..200).contains(&longest), "{longest}");
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the shell's thread for it is played here")]
+fn others_may_sync_commits_and_write_the_log_back_while_there_is_no_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("store.db"));
+    let (mut syncer, checkpointer) = (store.syncer().unwrap(), store.checkpointer().unwrap());
+    assert_eq!(count(&store, "PRAGMA synchronous"), 1);
+    let elsewhere = std::thread::spawn(move || checkpointer.run());
+    let (mut seq, mut before, mut begun_anew) = (0, 0, 0);
+    while begun_anew < 3 {
+        seq += 1;
+        let message = said(seq, Body::Data(vec![7; 20_000]));
+        if seq == 1 {
+            store.create(&message.conversation, myself()).unwrap();
+        }
+        store.append(&message).unwrap();
+        store.commit().unwrap();
+        syncer.sync().unwrap();
+        let pages = store.log.pages.load(Ordering::Relaxed);
+        begun_anew += u32::from(pages < before);
+        store.tidy().unwrap();
+        before = pages;
+    }
+    let known = store.conversation(&said(1, Body::Data(vec![])).conversation).unwrap().unwrap();
+    drop(store);
+    elsewhere.join().unwrap();
+    let mut store = open(&folder.path().join("store.db"));
+    assert_eq!(store.conversation(&said(1, Body::Data(vec![])).conversation).unwrap(), Some(known));
 }
 
 #[test]
