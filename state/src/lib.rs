@@ -96,6 +96,12 @@ pub trait Output {
     /// The frames that go to logic; asked for only while its link is up: append.
     fn logic(&mut self) -> &mut Vec<u8>;
 
+    /// The same for calls, which need not wait for the journal, and may go before what [`Output::logic`] was given: logic does nothing twice, so one that is
+    /// made by what is then lost does no harm.
+    fn logic_call(&mut self) -> &mut Vec<u8> {
+        self.logic()
+    }
+
     /// Close a link, which the shard counts as down from now on: its peer broke the protocol, or has a newer one.
     fn drop_gateway(&mut self, link: GatewayLink);
 
@@ -105,6 +111,6 @@ pub trait Output {
     /// For the log.
     fn event(&mut self, event: Event<'_>);
 
-    /// For the journal. What is said from here on must not be heard before this is durable, if [`Record::holds_back`]; nor may what was said earlier in the same turn.
+    /// For the journal. What is said from here on must not be heard before this is durable, if [`Record::holds_back`]; nor may what was said earlier in the same turn. Calls are excepted.
     fn record(&mut self, record: Record<'_>);
 }

@@ -137,7 +137,7 @@ impl Shard {
         out: &mut dyn Output,
         encode: impl FnOnce(u64, &mut Vec<u8>),
     ) -> u64 {
-        let link = (self.logic == Logic::Ready).then(|| out.logic());
+        let link = (self.logic == Logic::Ready).then(|| out.logic_call());
         self.calls.make(asker, link, encode)
     }
 

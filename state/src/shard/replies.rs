@@ -38,7 +38,7 @@ impl Shard {
                 self.logic = Logic::Ready;
                 self.pushes_taken.begin(epoch);
                 self.begin_presence(presence);
-                self.calls.send_again(out.logic());
+                self.calls.send_again(out.logic_call());
                 out.event(Event::LogicLinked { again: self.calls.len() });
                 Ok(())
             }

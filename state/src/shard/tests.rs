@@ -51,6 +51,8 @@ const JSON: Form = Form { codec: Codec::Json, tcp: false };
 struct Wires {
     gateways: BTreeMap<u32, Vec<u8>>,
     logic: Vec<u8>,
+    /// What need not wait for a commit.
+    calls: Vec<u8>,
     dropped: Vec<GatewayLink>,
     logic_dropped: bool,
     events: Vec<String>,
@@ -69,6 +71,10 @@ impl Output for Wires {
         &mut self.logic
     }
 
+    fn logic_call(&mut self) -> &mut Vec<u8> {
+        &mut self.calls
+    }
+
     fn drop_gateway(&mut self, link: GatewayLink) {
         self.dropped.push(link);
         let said = self.gateways.remove(&link.0).unwrap_or_default();
@@ -83,6 +89,7 @@ impl Output for Wires {
     fn drop_logic(&mut self) {
         self.logic_dropped = true;
         self.logic.clear();
+        self.calls.clear();
     }
 
     fn event(&mut self, event: Event<'_>) {
@@ -323,7 +330,9 @@ impl Stage {
 
     /// What the shard has asked logic since the last time.
     fn asked(&mut self) -> Vec<FromState> {
-        let frames = frames(&mut self.wires.logic);
+        let mut said = std::mem::take(&mut self.wires.calls);
+        said.append(&mut self.wires.logic);
+        let frames = frames(&mut said);
         frames.iter().map(|(kind, body)| FromState::decode(*kind, body).unwrap()).collect()
     }
 

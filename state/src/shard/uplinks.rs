@@ -124,7 +124,7 @@ impl Shard {
             if !calls.has_room(packet.len()) {
                 return;
             }
-            let link = (*logic == Logic::Ready).then(|| out.logic());
+            let link = (*logic == Logic::Ready).then(|| out.logic_call());
             let call = calls.make(Asker::Command { session: place, client_id }, link, |call, frame| {
                 request(frame, call, session.uid(), session.device(), packet);
             });
@@ -174,7 +174,7 @@ impl Shard {
             return None;
         }
         let session = self.sessions.get(place)?;
-        let link = (self.logic == Logic::Ready).then(|| out.logic());
+        let link = (self.logic == Logic::Ready).then(|| out.logic_call());
         Some(self.calls.make(asker, link, |call, frame| {
             request(frame, call, session.uid(), session.device(), packet);
         }))

@@ -79,6 +79,11 @@ impl Output for Io {
         &mut self.logic
     }
 
+    #[inline]
+    fn logic_call(&mut self) -> &mut Vec<u8> {
+        &mut self.out_logic
+    }
+
     fn drop_gateway(&mut self, link: GatewayLink) {
         self.dropped.push(link);
     }

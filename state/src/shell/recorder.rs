@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use proto::limits::{
     CHECKPOINT_BYTES_MIN, CHECKPOINT_BYTES_PER_TURN, CHECKPOINT_PLACES_PER_STEP, CHECKPOINT_PLACES_PER_TURN,
     HELD_BYTES_MAX,
@@ -18,7 +18,7 @@ use super::counters::{Counters, JournalCounters};
 use super::io::Io;
 use super::journal::held::Held;
 use super::journal::thread::{Progress, Writer};
-use super::journal::{Batch, Journal};
+use super::journal::{Batch, Journal, SPARE_BUFFERS};
 use crate::Shard;
 
 /// What a shard is given to record with.
@@ -32,6 +32,8 @@ pub(super) struct Engine {
 /// The shard's end of its journal.
 pub(super) struct Recorder {
     batches: Sender<Batch>,
+    /// Buffers of batches that are committed.
+    spare: Receiver<Vec<u8>>,
     progress: Arc<Progress>,
     thread: JoinHandle<()>,
     held: Held,
@@ -62,11 +64,14 @@ impl Recorder {
     pub(super) fn new(shard: u32, engine: Engine, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         let Engine { journal, counters, bytes } = engine;
         let (sender, batches) = unbounded();
+        let (used, spare) = bounded(SPARE_BUFFERS);
         let progress = Arc::new(Progress::default());
-        let writer = Writer { journal, batches, progress: Arc::clone(&progress), wake, counters };
+        let writer =
+            Writer { journal, batches, spare: used, progress: Arc::clone(&progress), wake, counters };
         let thread = thread::Builder::new().name(format!("journal-{shard}")).spawn(move || writer.run())?;
         Ok(Self {
             batches: sender,
+            spare,
             progress,
             thread,
             held: Held::default(),
@@ -101,7 +106,9 @@ impl Recorder {
             if std::mem::take(&mut io.holds_back) {
                 self.needs = self.number;
             }
-            let batch = Batch { number: self.number, ..std::mem::take(&mut io.batch) };
+            let records = self.spare.try_recv().unwrap_or_default();
+            let next = Batch { records, ..Batch::default() };
+            let batch = Batch { number: self.number, ..std::mem::replace(&mut io.batch, next) };
             self.waiting_bytes += batch.records.len();
             self.waiting.push_back((self.number, batch.records.len()));
             // The thread ends with the process, or after this end of the channel.

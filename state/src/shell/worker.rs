@@ -30,8 +30,8 @@ use crate::{GatewayLink, Input, Settings, Shard};
 
 /// Sources reported in one turn.
 const EVENTS: usize = 256;
-/// Reads of one link in one turn, so that none starves another.
-const READS_PER_TURN: u32 = 4;
+/// Reads of one link in one turn, so that none starves another; and what one turn has made is committed, and answered elsewhere, while the next is worked on.
+const READS_PER_TURN: u32 = 1;
 /// Links that wait to be taken over from the door.
 const MAILBOX_CAPACITY: usize = 256;
 

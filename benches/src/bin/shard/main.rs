@@ -33,6 +33,9 @@ struct Arguments {
     /// Cycles at a time.
     #[arg(long, default_value_t = 2000)]
     in_flight: u32,
+    /// The only journal that is measured: off, async or sync.
+    #[arg(long, value_parser = journal)]
+    only: Option<JournalMode>,
     /// Where the journal is: on the disk that is to be measured.
     #[arg(long, default_value = ".")]
     folder: PathBuf,
@@ -53,7 +56,7 @@ enum What {
 }
 
 fn main() -> io::Result<()> {
-    let Arguments { what, count, cycles, pairs, in_flight, folder } = Arguments::parse();
+    let Arguments { what, count, cycles, pairs, in_flight, only, folder } = Arguments::parse();
     let in_flight = in_flight.min(pairs);
     match what {
         What::Wheel => wheel::run(count),
@@ -65,14 +68,25 @@ fn main() -> io::Result<()> {
                 "cycles/s",
                 "µs of the shard's thread a cycle",
                 "µs of the journal's",
+                "µs of the driver's",
             ]);
-            for journal in [JournalMode::Off, JournalMode::Async, JournalMode::Sync] {
+            let modes = [JournalMode::Off, JournalMode::Async, JournalMode::Sync];
+            for journal in modes.into_iter().filter(|mode| only.is_none_or(|only| only == *mode)) {
                 sockets::cycles((pairs, in_flight), cycles, journal, &folder)?;
             }
         }
         What::Recovery => sockets::recovery(count, &folder)?,
     }
     Ok(())
+}
+
+fn journal(text: &str) -> Result<JournalMode, String> {
+    match text {
+        "off" => Ok(JournalMode::Off),
+        "async" => Ok(JournalMode::Async),
+        "sync" => Ok(JournalMode::Sync),
+        _ => Err("is none of off, async and sync".into()),
+    }
 }
 
 /// Shuffled numbers below `count`: xorshift (Marsaglia 2003), even enough.

@@ -119,12 +119,21 @@ fn cpu_of(name: &str) -> io::Result<f64> {
     for task in fs::read_dir("/proc/self/task")? {
         let task = task?.path();
         if fs::read_to_string(task.join("comm"))?.trim() == name {
-            let spent = fs::read_to_string(task.join("schedstat"))?;
-            let nanos: f64 = spent.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
-            return Ok(nanos / 1e9);
+            return cpu(&task);
         }
     }
     Ok(0.0)
+}
+
+/// CPU time of this thread, seconds.
+fn own_cpu() -> io::Result<f64> {
+    cpu(Path::new("/proc/thread-self"))
+}
+
+fn cpu(task: &Path) -> io::Result<f64> {
+    let spent = fs::read_to_string(task.join("schedstat"))?;
+    let nanos: f64 = spent.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+    Ok(nanos / 1e9)
 }
 
 pub(crate) fn cycles(
@@ -147,17 +156,17 @@ pub(crate) fn cycles(
     // The first tenth is for warming up.
     driver.run(&mut talk, &mut speak, |_, _| (), |talk| talk.done >= cycles / 10)?;
     let (done, began) = (talk.done, Instant::now());
-    let (shard, journals) = (cpu_of("shard-0")?, cpu_of("journal-0")?);
+    let (shard, journals, own) = (cpu_of("shard-0")?, cpu_of("journal-0")?, own_cpu()?);
     driver.run(&mut talk, &mut speak, |_, _| (), |talk| talk.done >= done + cycles)?;
     let count = (talk.done - done) as f64;
     let rate = count / began.elapsed().as_secs_f64();
-    let each =
-        |before: f64, name| Ok::<_, io::Error>(format!("{:.2}", (cpu_of(name)? - before) * 1e6 / count));
+    let each = |before: f64, after: f64| format!("{:.2}", (after - before) * 1e6 / count);
     table::row(&[
         format!("{journal:?}"),
         format!("{rate:.0}"),
-        each(shard, "shard-0")?,
-        each(journals, "journal-0")?,
+        each(shard, cpu_of("shard-0")?),
+        each(journals, cpu_of("journal-0")?),
+        each(own, own_cpu()?),
     ]);
     if journal == JournalMode::Sync {
         println!(

@@ -118,6 +118,7 @@ struct CommitPoint {
     replay: Replay,
     to_gateway: usize,
     to_logic: usize,
+    calls: usize,
 }
 
 impl World {
@@ -276,11 +277,12 @@ impl World {
     }
 
     fn commit_point(&mut self) -> CommitPoint {
-        let Wires { gateways, logic, replay, .. } = &self.stage.wires;
+        let Wires { gateways, logic, calls, replay, .. } = &self.stage.wires;
         CommitPoint {
             replay: replay.clone(),
             to_gateway: gateways.get(&HOME.0).map_or(0, Vec::len),
             to_logic: logic.len(),
+            calls: calls.len(),
         }
     }
 
@@ -306,6 +308,9 @@ impl World {
             said.truncate(heard.to_gateway);
         }
         self.stage.wires.logic.truncate(heard.to_logic);
+        // Calls wait for no commit.
+        let called = points[self.random.below(points.len())].calls;
+        self.stage.wires.calls.truncate(called);
         let gateway_up = std::mem::take(&mut self.gateway_up);
         let asked = self.stage.asked();
         self.logic.inbox.extend(asked);

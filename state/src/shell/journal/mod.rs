@@ -30,6 +30,11 @@ pub(super) struct Batch {
     pub(super) ends_checkpoint: bool,
 }
 
+/// Buffers of records that are on their way back to the shard, at most.
+pub(super) const SPARE_BUFFERS: usize = 16;
+/// Capacity that one of them may have.
+const SPARE_BYTES: usize = 1024 * 1024;
+
 /// What keeps records: an engine.
 pub(super) trait Journal: Send {
     /// Writes batches in their order, and returns when they are as durable as the engine was told to make them: how many bytes that took. Only the first of them may

@@ -220,6 +220,7 @@ fn a_full_disk_is_waited_for_and_nothing_is_confirmed_meanwhile() {
     let writer = Writer {
         journal: Box::new(journal),
         batches,
+        spare: crossbeam_channel::bounded(1).0,
         progress: Arc::clone(&progress),
         wake,
         counters: Arc::clone(&counters),

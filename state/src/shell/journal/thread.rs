@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use proto::limits::JOURNAL_COMMIT_BYTES_MAX;
 
 use super::super::counters::JournalCounters;
-use super::{Batch, Broken, Journal};
+use super::{Batch, Broken, Journal, SPARE_BYTES};
 
 /// `EX_IOERR` of sysexits.h.
 const JOURNAL_BROKEN: i32 = 74;
@@ -39,6 +39,8 @@ pub(in crate::shell) struct Progress {
 pub(in crate::shell) struct Writer<W> {
     pub(in crate::shell) journal: Box<dyn Journal>,
     pub(in crate::shell) batches: Receiver<Batch>,
+    /// Buffers that the shard may use again.
+    pub(in crate::shell) spare: Sender<Vec<u8>>,
     pub(in crate::shell) progress: Arc<Progress>,
     /// Wakes the shard.
     pub(in crate::shell) wake: W,
@@ -67,7 +69,15 @@ impl<W: Fn()> Writer<W> {
             if !self.commit(&group, bytes) {
                 return;
             }
-            group.clear();
+            group.drain(..).for_each(|batch| self.give_back(batch.records));
+        }
+    }
+
+    /// A buffer that is not taken is freed; it is not waited for.
+    fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        if buffer.capacity() <= SPARE_BYTES {
+            drop(self.spare.try_send(buffer));
         }
     }
 
