@@ -28,6 +28,7 @@ mod a_gateway_is_replaced_under_its_clients;
 mod a_gateway_that_is_stopped_sends_its_clients_elsewhere;
 mod a_handover_that_fails_changes_nothing;
 mod a_message_costs_two_system_calls;
+mod a_reactor_may_let_events_gather;
 mod a_supervisor_is_told_and_may_pass_the_sockets;
 mod an_operator_sees_ends_and_traces_connections;
 mod attacks_on_handshakes_are_held_off;
