@@ -2,6 +2,7 @@
 //! it is durable, and sent again over the next link until its shard has confirmed it; what another process did not get confirmed is pushed again by the next one. Leaves the
 //! sessions of a user to the shard that owns their slot.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use proto::backend::{PushClass, Spot, Taken};
@@ -182,8 +183,19 @@ impl<S: Store> Logic<S> {
         if self.pushed_again {
             return Ok(());
         }
-        let mut found = Vec::new();
-        self.store.not_taken(&mut |after, message| found.push((after, message)))?;
+        // A shard that was away for long leaves more than is worth pushing again: the oldest are left out. Who is told of a later message of the conversation pulls them.
+        let (mut found, mut bytes, mut left_out) = (VecDeque::<(u64, Message)>::new(), 0, 0);
+        let weight = |message: &Message| size_of::<FanOut>() + message.body.len();
+        self.store.not_taken(&mut |after, message| {
+            bytes += weight(&message);
+            found.push_back((after, message));
+            while bytes > PUSHES_UNCONFIRMED_BYTES_MAX
+                && let Some((_, oldest)) = found.pop_front()
+            {
+                bytes -= weight(&oldest);
+                left_out += 1;
+            }
+        })?;
         let mut pushes = Vec::new();
         for (after, message) in found {
             if let Some(conversation) = self.store.conversation(&message.conversation)? {
@@ -191,6 +203,7 @@ impl<S: Store> Logic<S> {
             }
         }
         self.tally.pushed_again += pushes.len() as u64;
+        self.tally.not_pushed_again += left_out;
         // They are durable already, whatever becomes of this batch.
         for push in pushes {
             self.shards.add(push, &mut self.tally);

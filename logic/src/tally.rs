@@ -36,6 +36,8 @@ pub struct Tally {
     pub unconfirmed_bytes: u64,
     /// Messages that the process before this one may not have pushed, and this one did.
     pub pushed_again: u64,
+    /// Older messages that it did not, because there were too many.
+    pub not_pushed_again: u64,
     /// Commands that were put off because too much was not confirmed.
     pub put_off: u64,
     /// Users that shards have told of, coming, going or being there.

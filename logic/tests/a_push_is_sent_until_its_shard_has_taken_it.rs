@@ -3,12 +3,13 @@
 
 mod kit;
 
-use kit::{EPOCH, Rig, at, code, device, encode, link, message_of, pushes, submit_ok, text_to};
+use kit::{EPOCH, Rig, at, code, device, encode, link, message_of, pushes, single, submit_ok, text_to, uids};
+use logic::store::memory::MemoryStore;
 use logic::store::{Store as _, StoreError};
 use logic::{Input, LinkId, Logic};
 use proto::backend::{Push, Taken};
 use proto::limits::{BODY_BYTES_MAX, PUSHES_SENT_BYTES_MAX, PUSHES_UNCONFIRMED_BYTES_MAX};
-use proto::packet::RefusedCode;
+use proto::packet::{Body, Message, RefusedCode};
 
 const NEWER: LinkId = LinkId(7);
 
@@ -165,4 +166,32 @@ fn what_was_not_confirmed_is_pushed_again_by_the_next_process() {
     let mut known = Vec::new();
     store.not_taken(&mut |_, message| known.push(message.seq)).unwrap();
     assert_eq!(known, [6]);
+}
+
+#[test]
+fn of_very_many_that_were_not_confirmed_the_newest_are_pushed_again() {
+    let (id, mut store) = (single("alice", "bob"), MemoryStore::default());
+    store.create(&id, uids(&["alice", "bob"]).into()).unwrap();
+    let count = (PUSHES_UNCONFIRMED_BYTES_MAX / BODY_BYTES_MAX) as u64 * 3 / 2;
+    for seq in 1..=count {
+        let (sender, to) = ("alice".parse().unwrap(), Some("bob".parse().unwrap()));
+        let body = Body::Data(vec![0; BODY_BYTES_MAX]);
+        let message = Message { conversation: id.clone(), seq, sender, to, time_ms: seq, body };
+        store.append(&message).unwrap();
+        store.commit().unwrap();
+    }
+    let mut logic = Logic::new(store, EPOCH);
+    let up = Input::LinkUp { link: link(0), shard: 0, shard_count: 1, taken: Taken::default() };
+    logic.handle(at(1), up);
+    let (mut out, mut seqs) = (Vec::new(), Vec::new());
+    while seqs.last() != Some(&count) {
+        logic.commit(&mut out).unwrap();
+        let came = pushes(std::mem::take(&mut out));
+        seqs.extend(came.iter().map(|(_, push)| message_of(push).seq));
+        let number = came.last().unwrap().1.number;
+        logic.handle(at(2), Input::PushesTaken { link: link(0), number });
+    }
+    let first = seqs[0];
+    assert!(seqs.into_iter().eq(first..=count) && (count / 4..count / 2).contains(&first));
+    assert_eq!((logic.tally().not_pushed_again, logic.tally().pushed_again), (first - 1, count - first + 1));
 }

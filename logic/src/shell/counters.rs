@@ -61,6 +61,8 @@ reactor::counters! {
         gauge unconfirmed_bytes = "holdfast_logic_unconfirmed_bytes";
         /// Messages that the process before this one may not have pushed, and this one did.
         counter pushed_again = "holdfast_logic_pushed_again";
+        /// Older messages that it did not, because there were too many.
+        counter not_pushed_again = "holdfast_logic_not_pushed_again";
         /// Commands that were put off because too much was not confirmed.
         counter put_off = "holdfast_logic_commands_put_off";
         /// Users that shards have told of, coming, going or being there.
@@ -126,6 +128,7 @@ impl WriterCounters {
             push_targets_dropped,
             unconfirmed_bytes,
             pushed_again,
+            not_pushed_again,
             put_off,
             presence,
             revocations,
@@ -142,6 +145,7 @@ impl WriterCounters {
         self.push_targets_dropped.set(*push_targets_dropped);
         self.unconfirmed_bytes.set(*unconfirmed_bytes);
         self.pushed_again.set(*pushed_again);
+        self.not_pushed_again.set(*not_pushed_again);
         self.put_off.set(*put_off);
         self.presence.set(*presence);
         self.revocations.set(*revocations);

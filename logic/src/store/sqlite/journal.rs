@@ -14,7 +14,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use proto::ids::ConversationId;
 use proto::limits::{OUTCOMES_KEPT, STORE_FOLD_PACE, STORE_JOURNAL_TAILS, STORE_ROW_BYTES};
 use proto::packet::Message;
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::record::{Log, changes};
 use super::tail::{Leaving, Tail};
@@ -151,12 +151,10 @@ impl SqliteStore {
 
     /// Shows the messages of committed rows that were not taken, with the row before theirs.
     pub(super) fn read_not_taken(&mut self, take: &mut dyn FnMut(u64, Message)) -> Result<(), StoreError> {
-        let Journal { taken, committed, .. } = self.journal;
-        let mut statement = self.connection.prepare_cached(schema::READ_NOT_TAKEN)?;
-        let rows = statement.query_map([taken, committed], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows: Vec<(i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
-        drop(statement);
-        for (row, bytes) in rows {
+        let Journal { taken: mut last, committed, .. } = self.journal;
+        // One row at a time: there may be more than should be in memory together.
+        while let Some((row, bytes)) = self.row_after(last, committed)? {
+            last = row;
             for change in changes(&bytes) {
                 let (Log::Conversation(id), record) = change? else { continue };
                 let name = self.connection.prepare_cached(schema::NAME_CONVERSATION)?;
@@ -167,6 +165,11 @@ impl SqliteStore {
             }
         }
         Ok(())
+    }
+
+    fn row_after(&self, row: i64, last: i64) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(schema::READ_NOT_TAKEN)?;
+        Ok(statement.query_row([row, last], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
     /// The number of the newest record of a log that is in the tables; 0 if none is.

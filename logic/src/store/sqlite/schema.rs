@@ -126,7 +126,7 @@ pub(super) const ADD_MEMBER: &str = "INSERT INTO members (conversation, number, 
 pub(super) const ADD_TO_JOURNAL: &str = "INSERT INTO journal (id, changes, taken) VALUES (?1, ?2, ?3)";
 pub(super) const READ_JOURNAL: &str = "SELECT id, changes, taken FROM journal ORDER BY id";
 pub(super) const READ_NOT_TAKEN: &str =
-    "SELECT id, changes FROM journal WHERE id > ?1 AND id <= ?2 ORDER BY id";
+    "SELECT id, changes FROM journal WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1";
 pub(super) const DROP_FROM_JOURNAL: &str = "DELETE FROM journal WHERE id <= ?1";
 
 pub(super) const ADD_MESSAGES: &str =
