@@ -158,12 +158,7 @@ const TLS_CONTROL_WORDS: usize =
 pub fn send_tls_record(socket: BorrowedFd<'_>, record_type: u8, bytes: &[u8]) -> io::Result<()> {
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0_u64; TLS_CONTROL_WORDS];
-    // SAFETY: msghdr is a plain structure for which all zeroes is an empty message.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
+    let message = message(&mut part, &mut control);
     // SAFETY: `control` is aligned and has room for a header with one byte, which is all that is written. The message points to `bytes` and `control`, which
     // live on; the kernel only reads them.
     unsafe {
@@ -184,12 +179,7 @@ pub fn send_tls_record(socket: BorrowedFd<'_>, record_type: u8, bytes: &[u8]) ->
 pub fn receive_tls_record(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(u8, usize)> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = [0_u64; TLS_CONTROL_WORDS];
-    // SAFETY: as above.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
+    let mut message = message(&mut part, &mut control);
     // SAFETY: the message points to `buffer` and `control`, which live on and are written to at most as far as their lengths say. The kernel has written a
     // whole header into `control` where there is a first one, with the one byte that its type has.
     unsafe {
@@ -291,10 +281,7 @@ pub fn send_with_descriptors(
     }
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0_u64; CONTROL_WORDS];
-    // SAFETY: msghdr is a plain structure for which all zeroes is an empty message.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
+    let mut message = message(&mut part, &mut []);
     if !descriptors.is_empty() {
         let numbers: Vec<RawFd> = descriptors.iter().map(BorrowedFd::as_raw_fd).collect();
         let size = size_of_val(&numbers[..]) as u32;
@@ -336,12 +323,7 @@ pub fn receive_with_descriptors(
 ) -> io::Result<usize> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = [0_u64; CONTROL_WORDS];
-    // SAFETY: as above.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
+    let mut message = message(&mut part, &mut control);
     let received = loop {
         // SAFETY: the message points to `buffer` and `control`, which live on and are written to at most as far as their lengths say.
         let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
@@ -396,6 +378,19 @@ pub fn monotonic_micros() -> u64 {
     // SAFETY: `now` is writable. The clock is always there.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
+}
+
+/// A message of one part, with room for control messages. Both must outlive it: it points to them.
+fn message(part: &mut libc::iovec, control: &mut [u64]) -> libc::msghdr {
+    // SAFETY: msghdr is a plain structure for which all zeroes is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = part;
+    message.msg_iovlen = 1;
+    if !control.is_empty() {
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(control);
+    }
+    message
 }
 
 fn set_option(
