@@ -29,6 +29,13 @@ impl Sessions {
         Self { table: Slab::new(), users: HashTable::new(), hasher: FixedState::with_seed(seed), end: 0 }
     }
 
+    /// Makes room for so many, at once instead of by and by.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        let Self { table, users, hasher, .. } = self;
+        table.reserve(count);
+        users.reserve(count, |place| hasher.hash_one(table[*place as usize].uid()));
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.table.len()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use proto::backend::Taken;
+use slab::Slab;
 
 use super::Record;
 use crate::durable::{Durable, Reach};
@@ -14,7 +15,10 @@ use crate::inflight::note_missed;
 /// The sessions of a shard, made of its records from the oldest to the newest.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
-    sessions: HashMap<u64, Durable, FixedState>,
+    /// In the order of their beginnings, so that whoever goes through them does not jump about in memory.
+    sessions: Slab<Durable>,
+    /// Where each is, by its number.
+    places: HashMap<u64, u32, FixedState>,
     taken: Taken,
     begun: bool,
     done: bool,
@@ -39,8 +43,12 @@ impl Replay {
     /// Takes the next record.
     pub fn apply(&mut self, record: Record<'_>) -> Result<(), Contradiction> {
         match record {
-            Record::Session(durable) => drop(self.sessions.insert(durable.number, *durable)),
-            Record::Ended { session } => drop(self.sessions.remove(&session)),
+            Record::Session(durable) => self.put(*durable),
+            Record::Ended { session } => {
+                if let Some(place) = self.places.remove(&session) {
+                    self.sessions.remove(place as usize);
+                }
+            }
             Record::Resumed { session, conn, boot_epoch, codec, secrets } => {
                 self.change(session, |durable| {
                     (durable.place, durable.secrets) = (Reach::On { conn, boot_epoch, codec }, secrets);
@@ -100,23 +108,37 @@ impl Replay {
 
     /// The sessions as they are after the last record, in no order.
     pub fn sessions(&self) -> impl Iterator<Item = &Durable> {
-        self.sessions.values()
+        self.sessions.iter().map(|(_, durable)| durable)
     }
 
     /// The same, given away.
     pub fn into_sessions(self) -> impl Iterator<Item = Durable> {
-        self.sessions.into_values()
+        self.sessions.into_iter().map(|(_, durable)| durable)
+    }
+
+    fn put(&mut self, durable: Durable) {
+        if let Some(known) = self.find(durable.number) {
+            *known = durable;
+        } else {
+            let number = durable.number;
+            let place = self.sessions.insert(durable);
+            self.places.insert(number, place as u32);
+        }
+    }
+
+    fn find(&mut self, session: u64) -> Option<&mut Durable> {
+        self.sessions.get_mut(*self.places.get(&session)? as usize)
     }
 
     /// A session that is not known yet will be written down whole.
     fn change(&mut self, session: u64, change: impl FnOnce(&mut Durable)) {
-        if let Some(durable) = self.sessions.get_mut(&session) {
+        if let Some(durable) = self.find(session) {
             change(durable);
         }
     }
 
     fn keep(&mut self, session: u64, packet: &Arc<Vec<u8>>, behind: usize) -> Result<(), Contradiction> {
-        let Some(durable) = self.sessions.get_mut(&session) else { return Ok(()) };
+        let Some(durable) = self.find(session) else { return Ok(()) };
         let at = durable.kept.len().checked_sub(behind).ok_or(Contradiction { session })?;
         durable.kept.insert(at, Arc::clone(packet));
         durable.pushed += 1;
@@ -124,7 +146,7 @@ impl Replay {
     }
 
     fn acknowledge(&mut self, session: u64, push_seq: u64) -> Result<(), Contradiction> {
-        let Some(durable) = self.sessions.get_mut(&session) else { return Ok(()) };
+        let Some(durable) = self.find(session) else { return Ok(()) };
         let rest = durable.pushed.checked_sub(push_seq).map(|rest| rest as usize);
         match rest.and_then(|rest| durable.kept.len().checked_sub(rest)) {
             Some(count) => drop(durable.kept.drain(..count)),

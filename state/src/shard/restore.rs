@@ -56,6 +56,11 @@ impl Shard {
         }
     }
 
+    /// So many sessions are about to be put back.
+    pub fn expect(&mut self, count: usize) {
+        self.sessions.reserve(count);
+    }
+
     /// Puts a session back, before any link is up. `false` if it is another shard's, or its device has one already.
     pub fn restore(&mut self, now: Now, durable: Durable, out: &mut dyn Output) -> bool {
         let known = self.sessions.of_device(durable.uid.as_str(), durable.device.as_str()).is_some();

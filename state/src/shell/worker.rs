@@ -116,6 +116,7 @@ impl Worker {
             worker.io.records = Some(0);
             let now = clock.now();
             worker.machine.restore_taken(replay.taken());
+            worker.machine.expect(replay.len());
             for durable in replay.into_sessions() {
                 worker.machine.restore(now, durable, &mut worker.io);
             }
