@@ -43,6 +43,7 @@ mod every_end_is_told_once;
 mod floods_of_connections_are_turned_away;
 mod foreign_clients;
 mod history_survives_a_restart;
+mod lies_of_a_gateway_cost_it_its_link_alone;
 mod links_may_be_unix_sockets;
 mod links_prove_who_they_are;
 mod load_speaks_holdfast;

@@ -140,6 +140,8 @@ reactor::counters! {
         counter resyncs = "holdfast_state_resyncs";
         /// Packets from logic that could not be given to a client of this form.
         counter bad_packets = "holdfast_state_bad_packets";
+        /// Links that were dropped because the length of a frame could not be right.
+        counter bad_frames = "holdfast_state_bad_frames";
         /// Links that were dropped because of what came over them.
         counter faults = "holdfast_state_link_faults";
         /// Connections that did not take what they were sent.

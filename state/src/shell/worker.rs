@@ -268,7 +268,11 @@ impl Worker {
                 let (kind, body) = match link.next_frame() {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
-                    Err(error) => return self.lose_gateway(number, &error, now),
+                    Err(error) => {
+                        self.counters.bad_frames.add(1);
+                        tracing::warn!(link = place, %error, "gateway link dropped");
+                        return self.lose_gateway(number, &error, now);
+                    }
                 };
                 let input = Input::FromGateway { link: number, kind, body };
                 self.machine.handle(now, input, &mut self.io);
@@ -331,7 +335,11 @@ impl Worker {
                 let (kind, body) = match link.next_frame() {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
-                    Err(error) => return self.lose_logic(&error, now),
+                    Err(error) => {
+                        self.counters.bad_frames.add(1);
+                        tracing::error!(%error, "logic link dropped");
+                        return self.lose_logic(&error, now);
+                    }
                 };
                 self.machine.handle(now, Input::FromLogic { kind, body }, &mut self.io);
             }
