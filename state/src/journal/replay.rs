@@ -106,7 +106,7 @@ impl Replay {
         self.sessions.is_empty()
     }
 
-    /// The sessions as they are after the last record, in no order.
+    /// The sessions as they are after the last record, mostly in the order of their beginnings.
     pub fn sessions(&self) -> impl Iterator<Item = &Durable> {
         self.sessions.iter().map(|(_, durable)| durable)
     }
