@@ -84,7 +84,7 @@ impl Socket {
                     let payload = self.came[head..end].to_vec();
                     self.came.drain(..end);
                     match header.opcode {
-                        Opcode::Close => return Err(io::Error::other("the server closes")),
+                        Opcode::Close => return Err(closed("logging in", &payload)),
                         Opcode::Ping => self.say(Opcode::Pong, &payload)?,
                         _ => return Ok(payload),
                     }
@@ -169,13 +169,20 @@ impl Conn {
     }
 }
 
+/// What a Close says: when it came, and the server's code and reason (RFC 6455 section 5.5.1).
+fn closed(phase: &str, payload: &[u8]) -> io::Error {
+    let (code, reason) = payload.split_first_chunk().unwrap_or((&[0, 0], &[]));
+    let (code, reason) = (u16::from_be_bytes(*code), String::from_utf8_lossy(reason));
+    io::Error::other(format!("the server closes in the middle of {phase}: {code} {reason}"))
+}
+
 /// Shows the whole messages at the start of `bytes`. Returns how many bytes they have.
 fn messages(bytes: &[u8], out: &mut Vec<u8>, take: &mut Take<'_>) -> io::Result<usize> {
     let mut used = 0;
     while let Some((header, head)) = Header::decode(&bytes[used..], Role::Client).map_err(io::Error::other)? {
         let Some(payload) = bytes.get(used + head..used + head + header.length as usize) else { break };
         match header.opcode {
-            Opcode::Close => return Err(io::Error::other("the server closes")),
+            Opcode::Close => return Err(closed("talking", payload)),
             Opcode::Ping => append(out, Opcode::Pong, payload),
             Opcode::Pong => {}
             // Dialects put together what servers have cut: none of them cuts within a message and needs to know.
