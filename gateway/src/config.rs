@@ -103,8 +103,8 @@ settings::settings! {
         /// Reactor threads; 0 means one per core.
         reactors: u32 [0..=64] = 0,
         /// How long events may gather before a reactor looks again, while its turns find few: one waking then serves many connections, as with a network card's interrupt
-        /// coalescing. For reactors with very many connections that seldom say anything: it saves processor time, and a message may wait so long on its way in and as long on
-        /// its way out: with 20ms messages between two people took 22 ms where they took 1 without. 0 means not at all.
+        /// coalescing. For many reactors whose very many connections seldom say anything, and not for the sake of latency: with 20ms, 58 reactors spent a seventh less processor
+        /// time on 33,000 heartbeats a second, and messages between two people took 22 ms where they took 1 without. 0 means not at all.
         coalesce: Duration ["0s"..="100ms"] = Duration::ZERO,
         /// From accept to the end of the first packet.
         @live handshake_deadline: Duration ["100ms"..="5m"] = limits::HANDSHAKE_DEADLINE,
