@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holdfast beside products that others run, from the system's packages: what a message costs the servers of each, and how many there are in a second. The clients are ours,
-the same for all (benches/src/product); the servers have core 0, the clients core 1. Runs are interleaved, each with fresh servers.
+the same for all (benches/src/product); the servers have core 0, the clients core 1, unless --together is said. Runs are interleaved, each with fresh servers.
 
-    scripts/bench-peers products [--repeats N] [--seconds N] [--idle N] [--record] [PRODUCT...]
+    scripts/bench-peers products [--repeats N] [--seconds N] [--idle N] [--record | --together] [PRODUCT...]
 
 Debian has them as nginx-light and libnginx-mod-nchan, mosquitto, nats-server, ejabberd; whoever is not installed is left out, and that is said. With --record the table goes to
 benches/record/DATE-products.md and its chart to docs/products.svg.
@@ -294,8 +294,9 @@ def report(given, kinds, runs, idle):
     lines = [f"# Holdfast beside products, {datetime.date.today()}", ""]
     lines += [f"- Machine: {cores} cores of {model}; Linux {platform.release()}; load when it ended {load}"]
     lines += [f"- {kind.name}: {kind.version()}" for kind in kinds if kind is not Jetstream]
-    lines += [f"- Command: `scripts/bench-peers products --repeats {given.repeats} --seconds {given.seconds} --idle {given.idle}`; medians, least to most in brackets"]
-    lines += ["- All servers of a product on one core, the client on the other; no TLS, no compression. A closed loop: what can be done at most; its times are mostly waiting in line", ""]
+    lines += [f"- Command: `scripts/bench-peers products {'--together ' * given.together}--repeats {given.repeats} --seconds {given.seconds} --idle {given.idle}`; medians, least to most in brackets"]
+    where = "Servers and client share all cores" if given.together else "All servers of a product on one core, the client on the other"
+    lines += [f"- {where}; no TLS, no compression. A closed loop: what can be done at most; its times are mostly waiting in line", ""]
     for cell, title in CELLS.items():
         if not any((cell, kind) in runs for kind in kinds):
             continue
@@ -360,8 +361,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--idle", type=int, default=5000, help="connections for the memory of one; 0 for none")
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--together", action="store_true", help="servers and client share all cores")
     parser.add_argument("products", nargs="*", metavar="PRODUCT", help=", ".join(kind.name for kind in PRODUCTS))
     given = parser.parse_args()
+    if given.together:
+        if given.record:
+            parser.error("what is recorded is measured apart: --record or --together")
+        global SERVER_CORE, CLIENT_CORE
+        SERVER_CORE = CLIENT_CORE = f"0-{os.cpu_count() - 1}"
     wanted = [kind for kind in PRODUCTS if not given.products or kind.name in given.products]
     kinds = [kind for kind in wanted if kind.is_there()]
     for kind in set(wanted) - set(kinds):
