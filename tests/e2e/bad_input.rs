@@ -8,8 +8,8 @@ use proto::tcp;
 use proto::ws::frame::{append, head};
 use proto::ws::{Opcode, Subprotocol};
 
+use crate::bystanders::Bystanders;
 use crate::cluster::Cluster;
-use crate::device::{Device, Way};
 use crate::metrics::{await_metric, metric};
 use crate::raw::{Raw, exchange};
 
@@ -20,17 +20,14 @@ const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 /// A cluster with two people who talk all the while, one on each kind of connection.
 struct Scene {
     cluster: Cluster,
-    alice: Device,
-    bob: Device,
-    said: u64,
+    bystanders: Bystanders,
 }
 
 impl Scene {
     fn set() -> Self {
         let cluster = Cluster::start();
-        let alice = Device::online(&cluster, "alice", "phone", Way::WebSocketJson);
-        let bob = Device::online(&cluster, "bob", "phone", Way::Tcp);
-        Self { cluster, alice, bob, said: 0 }
+        let bystanders = Bystanders::of(&cluster);
+        Self { cluster, bystanders }
     }
 
     /// Something bad happens on another connection. It must be counted as `reason`, once, and the two must not notice.
@@ -40,11 +37,7 @@ impl Scene {
         let before = metric(admin, &counter);
         something_bad(&self.cluster);
         await_metric(admin, &counter, before + 1);
-        self.said += 1;
-        let text = format!("still here, {}", self.said);
-        assert_eq!(self.alice.say("bob", &text).seq, self.said);
-        self.bob.hear(&text);
-        assert!(!self.alice.was_offline() && !self.bob.was_offline());
+        self.bystanders.talk();
     }
 
     /// The same for a connection that is opened, sends `bytes` and must be closed: over WebSocket with the code of the reason.

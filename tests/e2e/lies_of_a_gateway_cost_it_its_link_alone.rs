@@ -13,8 +13,8 @@ use proto::rpc;
 use proto::ws::Opcode;
 use proto::ws::frame::append;
 
+use crate::bystanders::Bystanders;
 use crate::cluster::Cluster;
-use crate::device::{Device, Way};
 use crate::metrics::{ask, await_metric, await_more, metric};
 use crate::program::PATIENCE;
 use crate::raw::Raw;
@@ -67,25 +67,14 @@ impl Rogue {
 /// Two people who talk all the while over a gateway that does no harm.
 struct Scene {
     cluster: Cluster,
-    alice: Device,
-    bob: Device,
-    said: u64,
+    bystanders: Bystanders,
 }
 
 impl Scene {
     fn set() -> Self {
         let cluster = Cluster::start();
-        let alice = Device::online(&cluster, "alice", "phone", Way::WebSocketJson);
-        let bob = Device::online(&cluster, "bob", "phone", Way::Tcp);
-        Self { cluster, alice, bob, said: 0 }
-    }
-
-    fn they_talk(&mut self) {
-        self.said += 1;
-        let text = format!("still here, {}", self.said);
-        assert_eq!(self.alice.say("bob", &text).seq, self.said);
-        self.bob.hear(&text);
-        assert!(!self.alice.was_offline() && !self.bob.was_offline());
+        let bystanders = Bystanders::of(&cluster);
+        Self { cluster, bystanders }
     }
 
     /// A gateway says this, loses its link for it, and `counters` tell of it, each once.
@@ -98,7 +87,7 @@ impl Scene {
         for (counter, before) in counters.iter().zip(before) {
             await_metric(admin, counter, before + 1);
         }
-        self.they_talk();
+        self.bystanders.talk();
     }
 
     /// The name of Alice's connection, as an operator reads it.
@@ -149,7 +138,7 @@ fn a_gateway_cannot_speak_for_the_connections_of_another() {
     let mut alive = Vec::new();
     link::alive(&mut alive, [alice.index(), u32::MAX]);
     rogue.say(&alive);
-    scene.they_talk();
+    scene.bystanders.talk();
 }
 
 /// A login whose uid has so many bytes, as JSON.
@@ -172,7 +161,7 @@ fn a_giant_uid_is_refused_to_a_client_and_in_a_frame_of_a_gateway() {
         assert_eq!((refused.code, &*refused.field), (RefusedCode::Invalid, "login.uid"));
         assert!(matches!(raw.next(), Some(Received::Closed { .. })));
         await_more(gateway, closed, before);
-        scene.they_talk();
+        scene.bystanders.talk();
     }
     let admin = scene.cluster.state.address("admin");
     let refused = "holdfast_state_refused_total{code=\"invalid\"}";
@@ -199,6 +188,6 @@ fn a_giant_uid_is_refused_to_a_client_and_in_a_frame_of_a_gateway() {
         let Ok(FromState::Close { reason, .. }) = FromState::decode(kind, &body) else { panic!("{kind}") };
         assert_eq!(reason, CloseReason::FirstPacket);
         await_metric(admin, refused, before + 1);
-        scene.they_talk();
+        scene.bystanders.talk();
     }
 }

@@ -1,11 +1,12 @@
 //! Real processes on real sockets: what only the `holdfast` binary itself can show. Belongs to the root package, whose tests cargo
 //! hands the binary. A file per rule. What the rules share: [`program`] and [`holdfast`] start processes, [`cluster`] starts all three servers,
-//! [`device`], [`raw`] and [`foreign`] are their clients, [`crowd`] is many of them, [`people`] are those of the load tester, [`victim`] is a gateway to
+//! [`device`], [`raw`] and [`foreign`] are their clients, [`bystanders`] two who must not notice, [`crowd`] is many of them, [`people`] are those of the load tester, [`victim`] is a gateway to
 //! attack, [`certificates`] are what servers show, [`metrics`] asks what was counted, [`redis_server`] is a Redis that keeps the sessions, [`upgraded`] is
 //! a gateway that is replaced while it runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
+mod bystanders;
 mod certificates;
 mod cluster;
 mod crowd;

@@ -1,0 +1,28 @@
+//! Two people who talk while somebody else does what must not be, and who must not notice.
+
+use crate::cluster::Cluster;
+use crate::device::{Device, Way};
+
+/// One on each kind of connection.
+pub(crate) struct Bystanders {
+    alice: Device,
+    bob: Device,
+    said: u64,
+}
+
+impl Bystanders {
+    pub(crate) fn of(cluster: &Cluster) -> Self {
+        let alice = Device::online(cluster, "alice", "phone", Way::WebSocketJson);
+        let bob = Device::online(cluster, "bob", "phone", Way::Tcp);
+        Self { alice, bob, said: 0 }
+    }
+
+    /// One says something and the other hears it, over the connections that they have had from the beginning.
+    pub(crate) fn talk(&mut self) {
+        self.said += 1;
+        let text = format!("still here, {}", self.said);
+        assert_eq!(self.alice.say("bob", &text).seq, self.said);
+        self.bob.hear(&text);
+        assert!(!self.alice.was_offline() && !self.bob.was_offline());
+    }
+}
