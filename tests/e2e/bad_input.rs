@@ -8,7 +8,7 @@ use proto::tcp;
 use proto::ws::frame::{append, head};
 use proto::ws::{Opcode, Subprotocol};
 
-use crate::bystanders::Bystanders;
+use crate::bystanders::Scene;
 use crate::cluster::Cluster;
 use crate::metrics::{await_metric, metric};
 use crate::raw::{Raw, exchange};
@@ -17,19 +17,7 @@ const JSON: Transport = Transport::WebSocket(Codec::Json);
 const PROTO: Transport = Transport::WebSocket(Codec::Proto);
 const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 
-/// A cluster with two people who talk all the while, one on each kind of connection.
-struct Scene {
-    cluster: Cluster,
-    bystanders: Bystanders,
-}
-
 impl Scene {
-    fn set() -> Self {
-        let cluster = Cluster::start();
-        let bystanders = Bystanders::of(&cluster);
-        Self { cluster, bystanders }
-    }
-
     /// Something bad happens on another connection. It must be counted as `reason`, once, and the two must not notice.
     fn survives(&mut self, reason: CloseReason, something_bad: impl FnOnce(&Cluster)) {
         let counter = format!("holdfast_gateway_closed_total{{reason=\"{}\"}}", reason.label());
@@ -37,7 +25,7 @@ impl Scene {
         let before = metric(admin, &counter);
         something_bad(&self.cluster);
         await_metric(admin, &counter, before + 1);
-        self.bystanders.talk();
+        self.they_talk();
     }
 
     /// The same for a connection that is opened, sends `bytes` and must be closed: over WebSocket with the code of the reason.

@@ -13,7 +13,7 @@ use proto::rpc;
 use proto::ws::Opcode;
 use proto::ws::frame::append;
 
-use crate::bystanders::Bystanders;
+use crate::bystanders::Scene;
 use crate::cluster::Cluster;
 use crate::metrics::{ask, await_metric, await_more, metric};
 use crate::program::PATIENCE;
@@ -64,19 +64,7 @@ impl Rogue {
     }
 }
 
-/// Two people who talk all the while over a gateway that does no harm.
-struct Scene {
-    cluster: Cluster,
-    bystanders: Bystanders,
-}
-
 impl Scene {
-    fn set() -> Self {
-        let cluster = Cluster::start();
-        let bystanders = Bystanders::of(&cluster);
-        Self { cluster, bystanders }
-    }
-
     /// A gateway says this, loses its link for it, and `counters` tell of it, each once.
     fn drops(&mut self, counters: &[&str], lie: &[u8]) {
         let admin = self.cluster.state.address("admin");
@@ -87,7 +75,7 @@ impl Scene {
         for (counter, before) in counters.iter().zip(before) {
             await_metric(admin, counter, before + 1);
         }
-        self.bystanders.talk();
+        self.they_talk();
     }
 
     /// The name of Alice's connection, as an operator reads it.
@@ -138,7 +126,7 @@ fn a_gateway_cannot_speak_for_the_connections_of_another() {
     let mut alive = Vec::new();
     link::alive(&mut alive, [alice.index(), u32::MAX]);
     rogue.say(&alive);
-    scene.bystanders.talk();
+    scene.they_talk();
 }
 
 /// A login whose uid has so many bytes, as JSON.
@@ -161,7 +149,7 @@ fn a_giant_uid_is_refused_to_a_client_and_in_a_frame_of_a_gateway() {
         assert_eq!((refused.code, &*refused.field), (RefusedCode::Invalid, "login.uid"));
         assert!(matches!(raw.next(), Some(Received::Closed { .. })));
         await_more(gateway, closed, before);
-        scene.bystanders.talk();
+        scene.they_talk();
     }
     let admin = scene.cluster.state.address("admin");
     let refused = "holdfast_state_refused_total{code=\"invalid\"}";
@@ -188,6 +176,6 @@ fn a_giant_uid_is_refused_to_a_client_and_in_a_frame_of_a_gateway() {
         let Ok(FromState::Close { reason, .. }) = FromState::decode(kind, &body) else { panic!("{kind}") };
         assert_eq!(reason, CloseReason::FirstPacket);
         await_metric(admin, refused, before + 1);
-        scene.bystanders.talk();
+        scene.they_talk();
     }
 }
