@@ -260,12 +260,23 @@ impl Server {
     pub(crate) fn start_again(&mut self) {
         self.process = start(self.part, &self.settings);
     }
+
+    /// The same, with a fault in its system calls: see [`Holdfast::start_with_fault`].
+    pub(crate) fn start_again_with_fault(&mut self, fault: &str) {
+        let arguments = arguments(self.part, &self.settings);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        self.process = Holdfast::start_with_fault(&arguments, fault);
+    }
 }
 
 fn start(part: &str, settings: &[(&str, String)]) -> Holdfast {
-    let settings: Vec<_> = settings.iter().map(|(name, value)| format!("--{name}={value}")).collect();
-    // Should this process be killed itself, the system closes the other end of their stdin, and they end.
-    let mut arguments = vec![part, "--stop-on-stdin-eof", "--log-format=text"];
-    arguments.extend(settings.iter().map(String::as_str));
+    let arguments = arguments(part, settings);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     Holdfast::start(&arguments)
+}
+
+fn arguments(part: &str, settings: &[(&str, String)]) -> Vec<String> {
+    // Should this process be killed itself, the system closes the other end of their stdin, and they end.
+    let first = [part, "--stop-on-stdin-eof", "--log-format=text"].map(str::to_owned);
+    first.into_iter().chain(settings.iter().map(|(name, value)| format!("--{name}={value}"))).collect()
 }

@@ -42,7 +42,12 @@ impl Holdfast {
     /// The same, with this in its environment.
     pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let mut command = command(arguments);
-        command.arg("--json").envs(environment.iter().copied());
+        command.envs(environment.iter().copied());
+        Self::ready(arguments, command)
+    }
+
+    fn ready(arguments: &[&str], mut command: Command) -> Self {
+        command.arg("--json");
         let program = Program::start(arguments[0], command);
         let line = program.line();
         let ready = serde_json::from_str(&line);
@@ -50,6 +55,24 @@ impl Holdfast {
             panic!("{arguments:?} has said {line:?} instead of its ready line: {error}")
         });
         Self { ready, program }
+    }
+
+    /// The same as [`Holdfast::start`], with a fault in its system calls of one kind, as `--inject` of strace(1) describes it: "fdatasync:error=EIO:when=9+". Its exit code is strace's, too.
+    pub(crate) fn start_with_fault(arguments: &[&str], fault: &str) -> Self {
+        let holdfast = command(arguments);
+        let call = fault.split(':').next().expect("a fault begins with the name of a call");
+        let mut strace = Command::new("strace");
+        strace.args([
+            "--follow-forks",
+            "--quiet=all",
+            "--output=/dev/null",
+            "--trace",
+            call,
+            "--inject",
+            fault,
+        ]);
+        strace.arg(holdfast.get_program()).args(holdfast.get_args());
+        Self::ready(arguments, strace)
     }
 
     /// An address by its path in the ready line: `&["listen"]`, or `&["gateway", "listen"]` of `holdfast dev`.

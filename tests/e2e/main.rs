@@ -24,6 +24,7 @@ mod upgraded;
 mod victim;
 
 mod a_damaged_journal_is_told_and_only_a_torn_tail_is_mended;
+mod a_disk_that_fails_costs_no_message;
 mod a_full_reactor_leaves_newcomers_to_the_others;
 mod a_gateway_is_replaced_under_its_clients;
 mod a_gateway_that_is_stopped_sends_its_clients_elsewhere;
